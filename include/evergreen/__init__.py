@@ -1,0 +1,1 @@
+"""Evergreen keeps tabular models in production evergreen."""

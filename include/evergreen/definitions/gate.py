@@ -1,0 +1,71 @@
+"""Section `gate`: when a challenger replaces the champion."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field
+
+from evergreen.definitions.words import Column, Duration, Section
+
+MetricName = Literal["roc_auc", "average_precision", "log_loss", "brier_score", "calibration_error", "cost_per_row"]
+
+
+class Primary(Section):
+    """The metric that decides."""
+
+    metric: MetricName = "roc_auc"
+    minimum_effect: float = Field(0.002, ge=0)
+    """Smallest improvement worth a release, in the metric's unit."""
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+    """One-sided confidence that the challenger is better at all."""
+
+
+class Guard(Section):
+    """A metric that must not get worse."""
+
+    metric: MetricName
+    max_worsening: float | None = Field(None, ge=0)
+    """Largest loss against the champion, in the metric's unit."""
+    limit: float | None = None
+    """Worst value in absolute terms: a floor where higher is better, a ceiling where lower is."""
+
+
+class Slice(Section):
+    """A column whose every value is judged on its own."""
+
+    by: Column
+    min_rows: int = Field(300, ge=1)
+    """Values with fewer holdout rows are shown but not judged."""
+    max_drop: float = Field(0.02, ge=0)
+    """Largest loss of the primary metric that a value may suffer; a larger one that is also significant blocks."""
+
+
+class Budget(Section):
+    """What serving may cost."""
+
+    single_row_p99_ms: float = Field(20.0, gt=0)
+    batch_1000_rows_ms: float = Field(500.0, gt=0)
+    model_mb: float = Field(50.0, gt=0)
+
+
+class Gate(Section):
+    """When a challenger replaces the champion."""
+
+    holdout: Duration = timedelta(days=21)
+    """The most recent matured rows, kept from training."""
+    min_rows: int = Field(1000, ge=1)
+    """Fewest holdout rows to judge on."""
+    min_days: int = Field(10, ge=2)
+    """Fewest holdout days to judge on: days, not rows, are the independent units of the bootstrap."""
+    min_positives: int = Field(50, ge=1)
+    primary: Primary = Primary()
+    guards: tuple[Guard, ...] = (Guard(metric="log_loss", max_worsening=0.01), Guard(metric="calibration_error", limit=0.1))
+    slices: tuple[Slice, ...] = ()
+    budget: Budget = Budget()
+    resamples: int = Field(1000, ge=200, le=100_000)
+    """Bootstrap resamples."""
+    seed: int = 20130101
+    max_onnx_difference: float = Field(1e-5, gt=0)
+    """Largest absolute difference between XGBoost's and ONNX Runtime's scores."""

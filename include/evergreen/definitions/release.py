@@ -1,0 +1,22 @@
+"""Section `release`: how a promoted challenger reaches traffic."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from evergreen.definitions.words import Section
+
+
+class ReleasePlan(Section):
+    """How a promoted challenger reaches traffic."""
+
+    rollout: Literal["direct"] = "direct"
+    """`direct`: the champion alias moves at once, after the smoke test."""
+    smoke_rows: int = Field(200, ge=1)
+    """Stored rows that a fresh process must answer as before."""
+    smoke_tolerance: float = Field(1e-6, ge=0)
+    """Largest absolute difference of a probability in the smoke test."""
+    smoke_memory_mb: float = Field(1500.0, gt=0)
+    """Most memory the fresh process may use."""

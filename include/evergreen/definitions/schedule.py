@@ -1,0 +1,59 @@
+"""Section `schedule`: the clock."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from evergreen.definitions.words import Section
+
+
+def _known_timezone(value: str) -> str:
+    if value not in available_timezones():
+        msg = f"{value!r} is not a time zone; use a name such as Europe/Berlin or UTC"
+        raise ValueError(msg)
+    return value
+
+
+Timezone = Annotated[str, AfterValidator(_known_timezone)]
+
+
+class Schedule(Section):
+    """The clock. A day begins and ends at midnight of `timezone`; its entity features are those of its `at`."""
+
+    at: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "03:00"
+    """Local time of the nightly run, and the moment a plain date means as an as-of."""
+    timezone: Timezone = "UTC"
+    training: Literal["nightly", "weekly", "manual"] = "nightly"
+    scoring: Literal["nightly", "manual"] = "nightly"
+    timeout_minutes: int = Field(120, ge=1)
+    """Longest run of one task."""
+    retries: int = Field(2, ge=0, le=10)
+    """Tries after the first, for what retrying can help."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def time_of_day(self) -> time:
+        """`at` as a time."""
+        return time.fromisoformat(self.at)
+
+    def moment(self, day: date) -> datetime:
+        """The as-of moment of a day: `at`, local time, as an aware UTC datetime."""
+        return datetime.combine(day, self.time_of_day, tzinfo=self.zone).astimezone(ZoneInfo("UTC"))
+
+    def day_of(self, moment: datetime) -> date:
+        """The local day in which a moment lies."""
+        return moment.astimezone(self.zone).date()
+
+    def latest_moment(self, moment: datetime) -> datetime:
+        """The newest nightly moment that is not after `moment`."""
+        day = self.day_of(moment)
+        tonight = self.moment(day)
+        return tonight if tonight <= moment else self.moment(day - timedelta(days=1))

@@ -1,0 +1,69 @@
+"""Digests of bytes, JSON values and Arrow tables: 32 hexadecimal characters of SHA-256.
+
+A table's digest does not depend on chunking, on the order of its columns, on dictionary encoding or on what lies under a
+null; it does depend on names, types, values and the order of rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DIGEST_LENGTH = 32
+
+
+def digest_bytes(data: bytes) -> str:
+    """Return the digest of bytes."""
+    return hashlib.sha256(data).hexdigest()[:DIGEST_LENGTH]
+
+
+def digest_json(value: object) -> str:
+    """Return the digest of a JSON value; the order of keys does not matter, NaN is refused."""
+    return digest_bytes(json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":")).encode())
+
+
+def digest_table(table: pa.Table) -> str:
+    """Return the digest of an Arrow table's content."""
+    hasher = hashlib.sha256(str(table.num_rows).encode())
+    for name in sorted(table.column_names):
+        _update_with_column(hasher, name, table.column(name))
+    return hasher.hexdigest()[:DIGEST_LENGTH]
+
+
+def _update_with_column(hasher: hashlib._Hash, name: str, column: pa.ChunkedArray) -> None:
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+        column = column.cast(kind)
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        kind = pa.string()
+    hasher.update(f"\x00{name}\x00{kind}\x00".encode())
+    hasher.update(np.packbits(pc.is_null(column).to_numpy()).tobytes())
+    if pa.types.is_string(kind) or pa.types.is_binary(kind):
+        filled = pc.fill_null(column.cast(pa.large_binary()), b"")
+        hasher.update(pc.binary_length(filled).to_numpy().astype("<i8").tobytes())
+        for chunk in filled.chunks:
+            hasher.update(b"".join(chunk.to_pylist()))
+    elif pa.types.is_temporal(kind):
+        integer = pa.int32() if pa.types.is_date32(kind) or pa.types.is_time32(kind) else pa.int64()
+        hasher.update(pc.fill_null(column.cast(integer), 0).to_numpy().tobytes())
+    elif pa.types.is_boolean(kind):
+        hasher.update(pc.fill_null(column, False).cast(pa.uint8()).to_numpy().tobytes())
+    elif pa.types.is_floating(kind):
+        values = pc.fill_null(column, 0.0).to_numpy().copy()
+        values[np.isnan(values)] = np.nan  # one bit pattern for every NaN
+        hasher.update(values.tobytes())
+    elif pa.types.is_integer(kind):
+        hasher.update(pc.fill_null(column, 0).to_numpy().tobytes())
+    elif pa.types.is_null(kind):
+        pass
+    else:
+        hasher.update(json.dumps(column.to_pylist(), sort_keys=True, default=str).encode())

@@ -1,0 +1,132 @@
+"""Every error Evergreen raises on purpose.
+
+::
+
+    EvergreenError
+    ├── DefinitionError          a model.yaml is wrong; every mistake at once      (also ValueError)
+    ├── SettingsError            the environment does not say where things are     (also ValueError)
+    ├── RequestError             a run was asked for something it cannot do        (also ValueError)
+    ├── DataError                the data is bad: retrying cannot help
+    │   ├── LandingError         a landing file is missing or cannot be read
+    │   ├── DataValidationError  an expectation of severity `fail` was not met
+    │   ├── FeatureError         features.py broke its contract
+    │   └── NotEnoughRowsError   too few rows to learn or to judge
+    ├── RegistryError            the registry refuses
+    │   ├── DigestMismatchError  bytes are not the bytes that were decided on
+    │   ├── UndecidedError       a release without its decision record
+    │   └── PromotionConflictError   somebody else moved the champion meanwhile
+    ├── SmokeTestError           a release does not answer as it did when it was judged
+    ├── StoreUnavailableError    a store did not answer: retrying may help        (also ConnectionError)
+    └── StackError               the local stack did not start or stop
+
+An error says four things: what went wrong, what was found, what is allowed and what to do next.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class EvergreenError(Exception):
+    """Root of every error raised on purpose.
+
+    Args:
+        what: What went wrong, in one sentence without its final stop.
+        found: What was there.
+        allowed: What would have been right.
+        remedy: What to do next, as an instruction.
+    """
+
+    http_status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, what: str, *, found: str, allowed: str, remedy: str) -> None:
+        super().__init__(what, found, allowed, remedy)
+        self.what = what
+        self.found = found
+        self.allowed = allowed
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.what}.\n  found:   {self.found}\n  allowed: {self.allowed}\n  do:      {self.remedy}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.what, self.found, self.allowed, self.remedy))
+
+
+def _rebuild(kind: type[EvergreenError], what: str, found: str, allowed: str, remedy: str) -> EvergreenError:
+    """Restore an error that crossed a process boundary (keyword arguments do not survive pickling)."""
+    return kind(what, found=found, allowed=allowed, remedy=remedy)
+
+
+class DefinitionError(EvergreenError, ValueError):
+    """A model definition is wrong."""
+
+    http_status = 422
+
+
+class SettingsError(EvergreenError, ValueError):
+    """The environment does not say, or says wrongly, where things are."""
+
+
+class RequestError(EvergreenError, ValueError):
+    """A run was asked for something it cannot do."""
+
+    http_status = 422
+
+
+class DataError(EvergreenError):
+    """The data is bad; trying again cannot help."""
+
+    http_status = 422
+
+
+class LandingError(DataError):
+    """A landing file is missing or cannot be read."""
+
+
+class DataValidationError(DataError):
+    """An expectation of severity `fail` was not met."""
+
+
+class FeatureError(DataError):
+    """The user's feature code broke its contract."""
+
+
+class NotEnoughRowsError(DataError):
+    """There are too few rows to learn from or to judge on."""
+
+
+class RegistryError(EvergreenError):
+    """The registry refuses."""
+
+    http_status = 409
+
+
+class DigestMismatchError(RegistryError):
+    """Bytes are not the bytes that were decided on."""
+
+
+class UndecidedError(RegistryError):
+    """A release has no decision record that allows it."""
+
+    http_status = 403
+
+
+class PromotionConflictError(RegistryError):
+    """Somebody else moved the champion meanwhile."""
+
+
+class SmokeTestError(EvergreenError):
+    """A release does not answer as it did when it was judged."""
+
+
+class StoreUnavailableError(EvergreenError, ConnectionError):
+    """A store did not answer; trying again may help."""
+
+    http_status = 503
+    retryable = True
+
+
+class StackError(EvergreenError):
+    """The local stack did not start or did not stop."""

@@ -1,0 +1,218 @@
+"""What stages hand on: small frozen values with addresses, versions, digests and counts; never rows."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from typing import Any, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+
+class Result(BaseModel):
+    """Base of every value a stage returns; crosses tasks as plain JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def to_xcom(self) -> dict[str, Any]:
+        """Return the value as JSON types, fit for an XCom."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_xcom(cls, value: object) -> Self:
+        """Restore the value from what `to_xcom` returned."""
+        return cls.model_validate(value)
+
+
+class TableVersion(Result):
+    """One table as one run saw it."""
+
+    table: str
+    uri: str
+    version: int
+    """Delta version that holds these rows."""
+    digest: str
+    """Digest over (day, content digest) of every day the run may read."""
+    first_day: date
+    last_day: date
+    days: int
+    rows: int
+
+
+class Snapshot(Result):
+    """The raw rows a run uses: one version of each table."""
+
+    model: str
+    as_of: AwareDatetime
+    first_day: date
+    """First day of the window."""
+    last_day: date
+    """Last day a file may belong to: the local day of `as_of`."""
+    tables: dict[str, TableVersion]
+    digest: str
+    written_days: int
+    """Day partitions written by the run that made this snapshot; unchanged days are not rewritten."""
+
+
+class ValidatedSnapshot(Result):
+    """A snapshot whose expectations hold, with the rows that did not set aside."""
+
+    snapshot: Snapshot
+    quarantine: dict[str, TableVersion]
+    """Per table that has any: the quarantine table, rows keyed by `_row_id` with `_reasons`."""
+    quarantined_rows: dict[str, int]
+    warnings: tuple[str, ...]
+    report_uri: str
+    digest: str
+    """Digest of the snapshot and of what was quarantined; the input digest of later stages."""
+
+
+class FeatureSet(Result):
+    """Features by day, point-in-time correct, with labels where they have matured."""
+
+    model: str
+    as_of: AwareDatetime
+    uri: str
+    version: int
+    digest: str
+    first_day: date
+    last_day: date
+    rows: int
+    labelled_rows: int
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    slice_columns: tuple[str, ...]
+    """Columns the gate may slice by; kept as text under `_slice_<column>`."""
+    labels_uri: str
+    labels_version: int
+    source_digest: str
+    """Digest of features.py."""
+    source: str
+    """Text of features.py, which travels with the release."""
+    snapshot_digest: str
+    built_days: int
+    """Days computed by this run; the others were already there."""
+
+
+class Candidate(Result):
+    """One trained model, not yet judged."""
+
+    name: str
+    """`baseline`, `logistic_regression` or `xgboost`."""
+    bundle_uri: str
+    """Folder of model bytes and manifest, named by its digest."""
+    bundle_digest: str
+    trained_from: AwareDatetime
+    trained_through: AwareDatetime
+    """Event time of the newest row the model has seen in any way: the watermark."""
+    training_rows: int
+    features_digest: str
+    mlflow_run_id: str
+    metrics: dict[str, float]
+    """Out-of-fold metrics of the time-ordered validation, by name."""
+    seconds: float
+    """Wall time of the run that trained it; a repeated run shows the first one's."""
+
+
+class Evaluation(Result):
+    """Everything measured about a challenger, ready to be decided on."""
+
+    model: str
+    as_of: AwareDatetime
+    challenger: Candidate
+    baseline: Candidate
+    champion_version: str | None
+    measurement_uri: str
+    measurement_digest: str
+    holdout_digest: str
+    holdout_rows: int
+    report_uri: str
+
+
+class Outcome(StrEnum):
+    """What the gate may say."""
+
+    PROMOTE = "promote"
+    KEEP = "keep"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Verdict(Result):
+    """The gate's answer, with reasons in words, kept as a decision record."""
+
+    model: str
+    as_of: AwareDatetime
+    outcome: Outcome
+    reasons: tuple[str, ...] = Field(min_length=1)
+    decision_id: str
+    challenger: Candidate
+    champion_version: str | None
+    measurement_uri: str
+    report_uri: str
+    rows_needed: int | None = None
+    """For `inconclusive`: about how many more matured holdout rows would settle it."""
+
+
+class RegisteredVersion(Result):
+    """A challenger as an MLflow model version."""
+
+    model: str
+    version: str
+    bundle_digest: str
+    bundle_uri: str
+    decision_id: str
+    mlflow_run_id: str
+
+
+class SmokeTest(Result):
+    """What a fresh process saw when it loaded a release as the gateway will."""
+
+    registered: RegisteredVersion
+    rows: int
+    max_difference: float
+    """Largest absolute difference from the stored predictions."""
+    load_seconds: float
+    single_row_p50_ms: float
+    single_row_p99_ms: float
+    peak_memory_mb: float
+    pyfunc_max_difference: float
+    """The same, scored by plain MLflow without this package."""
+
+
+class ChampionVersion(Result):
+    """A registered version as the registry knows it, with the digest its decision record vouches for."""
+
+    model: str
+    version: str
+    bundle_uri: str
+    bundle_digest: str
+    decision_id: str
+    mlflow_run_id: str
+    trained_through: AwareDatetime
+    features_source_digest: str
+
+
+class Release(Result):
+    """The version that is served, and the one to go back to."""
+
+    model: str
+    version: str
+    previous_version: str | None
+    bundle_digest: str
+    decision_id: str
+    rollout: str
+
+
+class ScoredDay(Result):
+    """One day of predictions."""
+
+    model: str
+    day: date
+    release_version: str
+    bundle_digest: str
+    uri: str
+    table_version: int
+    rows: int
+    digest: str
+    written: bool
+    """False when the day already held these very predictions."""

@@ -1,0 +1,78 @@
+"""Where things are: read from the environment once, passed in by the caller, never asked for below."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+"""The checkout (or the folder that holds the installed package)."""
+
+
+class Settings(BaseSettings):
+    """Addresses of every store, from `EVERGREEN_*` variables.
+
+    With nothing set, everything lives under `.evergreen/` beside the project. A URI is a local path or `s3://bucket/prefix`.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="EVERGREEN_", frozen=True, extra="forbid")
+
+    home: Path = PROJECT_ROOT / ".evergreen"
+    """Folder of everything that has no address of its own."""
+
+    definitions_dir: Path = PROJECT_ROOT / "include" / "models"
+    """Folder of the model definitions."""
+
+    landing_uri: str = ""
+    """Where upstream systems put files; default `<home>/landing`."""
+
+    tables_uri: str = ""
+    """Where versioned tables are kept; default `<home>/tables`."""
+
+    artifacts_uri: str = ""
+    """Where candidate bundles and MLflow's artifacts are kept; default `<home>/artifacts`."""
+
+    reports_uri: str = ""
+    """Where pages for people are kept; default `<home>/reports`."""
+
+    results_uri: str = ""
+    """Where stages keep what they already did; default `<home>/results`."""
+
+    database_url: str = ""
+    """SQLAlchemy URL of decision records; default SQLite at `<home>/evergreen.db`."""
+
+    mlflow_tracking_uri: str = ""
+    """MLflow's tracking and registry address; default SQLite at `<home>/mlflow.db`."""
+
+    mlflow_ui_url: str = ""
+    """Address of MLflow's pages, for links; empty means no links."""
+
+    s3_endpoint_url: str = ""
+    """Address of an S3-compatible server; empty means AWS itself."""
+
+    s3_region: str = "us-east-1"
+    """Region of the buckets."""
+
+    threads: int = Field(1, ge=1)
+    """Threads one training may use."""
+
+    @model_validator(mode="after")
+    def _fill_addresses(self) -> Self:
+        home = self.home.expanduser().resolve()
+        defaults = {
+            "home": home,
+            "definitions_dir": self.definitions_dir.expanduser().resolve(),
+            "landing_uri": self.landing_uri or str(home / "landing"),
+            "tables_uri": self.tables_uri or str(home / "tables"),
+            "artifacts_uri": self.artifacts_uri or str(home / "artifacts"),
+            "reports_uri": self.reports_uri or str(home / "reports"),
+            "results_uri": self.results_uri or str(home / "results"),
+            "database_url": self.database_url or f"sqlite:///{home / 'evergreen.db'}",
+            "mlflow_tracking_uri": self.mlflow_tracking_uri or f"sqlite:///{home / 'mlflow.db'}",
+        }
+        for name, value in defaults.items():
+            object.__setattr__(self, name, value)
+        return self
