@@ -1,0 +1,30 @@
+"""Score the newest complete day with the champion: `<model>.scoring`, one DAG per model definition."""
+
+from airflow.sdk import DAG
+
+from evergreen.connect.assets import ModelAssets
+from evergreen.connect.dag_arguments import dag_arguments, definitions_to_unfold, timetable
+from evergreen.connect.params import scoring_params
+from evergreen.connect.tasks import build_features, ingest, score, validate
+
+DOC = """\
+Every night: take in and check the new day, build its features as each row could have known them, and write what the
+champion says into `predictions`. A day already scored by the same release is left alone, so a backfill over a range costs
+only what is missing."""
+
+for definition in definitions_to_unfold():
+    assets = ModelAssets.of(definition.name)
+    with DAG(
+        **dag_arguments(
+            definition,
+            "scoring",
+            title="Score the newest complete day",
+            params=scoring_params(definition),
+            doc=DOC,
+        ),
+        schedule=timetable(definition, definition.schedule.scoring),
+    ) as dag:
+        validated = validate(ingest.override(inlets=[assets.landing])())
+        features = build_features.override(outlets=[assets.features])(validated)
+        score.override(inlets=[assets.champion], outlets=[assets.predictions])(validated, features)
+    globals()[dag.dag_id] = dag

@@ -1,0 +1,49 @@
+"""Train, judge and release: `<model>.training`, one DAG per model definition."""
+
+from airflow.sdk import DAG
+
+from evergreen.connect.assets import ModelAssets
+from evergreen.connect.dag_arguments import candidate_names, dag_arguments, definitions_to_unfold, timetable
+from evergreen.connect.params import training_params
+from evergreen.connect.tasks import (
+    build_features,
+    clean_up,
+    evaluate,
+    gate,
+    ingest,
+    register,
+    release,
+    smoke_test,
+    train,
+    validate,
+)
+
+DOC = """\
+Every night: take in the new day, check it, build features, train the candidates, judge the best of them against the
+champion on rows that neither has seen, and release it only when it is better beyond chance.
+
+A run that releases nothing is a good run: open **gate** and its report to read why."""
+
+for definition in definitions_to_unfold():
+    assets = ModelAssets.of(definition.name)
+    with DAG(
+        **dag_arguments(
+            definition,
+            "training",
+            title="Train, judge and release",
+            params=training_params(definition),
+            doc=DOC,
+        ),
+        schedule=timetable(definition, definition.schedule.training),
+    ) as dag:
+        snapshot = ingest.override(inlets=[assets.landing])()
+        validated = validate(snapshot)
+        features = build_features.override(outlets=[assets.features])(validated)
+        candidates = train.override(pool="training").partial(features=features).expand(name=candidate_names(definition))
+        evaluation = evaluate(validated, features, candidates)
+        verdict = gate(evaluation)
+        version = register(verdict)
+        tested = smoke_test(version, features, evaluation)
+        released = release.override(outlets=[assets.champion])(tested, verdict)
+        released >> clean_up().as_teardown(setups=snapshot)
+    globals()[dag.dag_id] = dag

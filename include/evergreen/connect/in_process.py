@@ -1,0 +1,137 @@
+"""The same DAG in this process: no scheduler, no server; for trying out, for tests and for one-off runs."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from evergreen.errors import RequestError
+from evergreen.settings import PROJECT_ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from evergreen.settings import Settings
+
+
+@dataclass(frozen=True)
+class TaskOutcome:
+    """How one task ended."""
+
+    task_id: str
+    map_index: int
+    state: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended, with what each task returned."""
+
+    run_id: str
+    state: str
+    tasks: tuple[TaskOutcome, ...]
+    returned: Mapping[str, Any]
+    """Per task id; a list in map order for a mapped task."""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every task that had to succeed did."""
+        return self.state == "success"
+
+
+def prepare_environment(settings: Settings) -> None:
+    """Point Airflow at a database of its own under `<home>`; call before anything imports airflow.
+
+    The database is not the one of `evergreen up`: its scheduler would pick up the run as well.
+    """
+    home = settings.home / "airflow-in-process"
+    home.mkdir(parents=True, exist_ok=True)
+    own = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
+    }
+    defaults = {
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+        "OMP_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "GOMP_SPINCOUNT": "0",
+        "DO_NOT_TRACK": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "GX_ANALYTICS_ENABLED": "false",
+    }
+    os.environ.update(own)
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+    # Every task of the run must see the addresses that this process was given.
+    for name, value in settings.model_dump(mode="json").items():
+        os.environ[f"EVERGREEN_{name.upper()}"] = str(value)
+
+
+def run_dag(dag_id: str, conf: Mapping[str, Any]) -> RunOutcome:
+    """Run one DAG to its end.
+
+    Args:
+        dag_id: Such as `flight_delays.training`.
+        conf: Run parameters, checked against the DAG's form.
+
+    Raises:
+        RequestError: There is no such DAG, or a parameter is not allowed.
+    """
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk.exceptions import ParamValidationError
+    from airflow.utils.db import initdb
+
+    initdb()
+    bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+    dag = bag.dags.get(dag_id)
+    if dag is None:
+        raise RequestError(
+            "there is no such DAG",
+            found=dag_id,
+            allowed=", ".join(sorted(bag.dags)) or "none: no definition could be read",
+            remedy="run `evergreen check` to see whether the definition is broken",
+        )
+    unknown = sorted(set(conf) - set(dag.params))
+    if unknown:
+        raise RequestError(
+            "a run parameter is unknown",
+            found=", ".join(unknown),
+            allowed=", ".join(sorted(dag.params)),
+            remedy="correct its name",
+        )
+    try:
+        dag_run = dag.test(logical_date=None, run_conf=dict(conf))
+    except ParamValidationError as error:
+        raise RequestError(
+            "a run parameter is not allowed",
+            found=str(error),
+            allowed="see the form of the DAG, or `evergreen run --help`",
+            remedy="correct it",
+        ) from error
+    return _outcome_of(dag, dag_run)
+
+
+def _outcome_of(dag: Any, dag_run: Any) -> RunOutcome:
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+
+    order = {task.task_id: position for position, task in enumerate(dag.topological_sort())}
+    instances = sorted(dag_run.get_task_instances(), key=lambda ti: (order.get(ti.task_id, len(order)), ti.map_index))
+    tasks = tuple(TaskOutcome(ti.task_id, ti.map_index, str(ti.state), float(ti.duration or 0.0)) for ti in instances)
+    returned: dict[str, Any] = {}
+    with create_session() as session:
+        query = XComModel.get_many(run_id=dag_run.run_id, dag_ids=dag_run.dag_id, key="return_value")
+        for row in sorted(session.scalars(query), key=lambda row: (row.task_id, row.map_index)):
+            value = XComModel.deserialize_value(row)
+            if row.map_index >= 0:
+                returned.setdefault(row.task_id, []).append(value)
+            else:
+                returned[row.task_id] = value
+    return RunOutcome(dag_run.run_id, str(dag_run.state), tasks, returned)

@@ -1,0 +1,74 @@
+"""The forms behind Airflow's trigger button: every field checked, described and optional."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk import Param
+
+if TYPE_CHECKING:
+    from evergreen.definitions import ModelDefinition
+
+_AS_OF_PATTERN = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2}))?$"
+
+
+def scoring_params(definition: ModelDefinition) -> dict[str, Param]:
+    """Fields of the scoring form."""
+    return {
+        "as_of": Param(
+            None,
+            type=["null", "string"],
+            pattern=_AS_OF_PATTERN,
+            title="As-of",
+            description=f"The moment the run pretends it is: a date (its {definition.schedule.at} in "
+            f"{definition.schedule.timezone}) or a moment with its offset. Empty: the run's own night.",
+        ),
+        "force": Param(False, type="boolean", title="Force", description="Do the work again even where it is already done."),
+        "reason": Param(None, type=["null", "string"], maxLength=500, title="Reason", description="Why; kept with the run."),
+    }
+
+
+def training_params(definition: ModelDefinition) -> dict[str, Param]:
+    """Fields of the training form."""
+    training = definition.training
+    defined = training.model_dump(mode="json")
+    return {
+        **scoring_params(definition),
+        "window": Param(
+            None,
+            type=["null", "string"],
+            pattern=r"^(all|\d+(d|w))$",
+            title="Window",
+            description=f"History to learn from, such as 90d, or all. Empty: as defined ({defined['window']}).",
+        ),
+        "candidates": Param(
+            list(training.candidates),
+            type="array",
+            items={"type": "string", "enum": list(training.candidates)},
+            minItems=1,
+            uniqueItems=True,
+            title="Candidates",
+            description="What to train; the baseline always is.",
+            examples=list(training.candidates),
+        ),
+        "trials": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            maximum=1000,
+            title="Trials",
+            description=f"Budget of the hyper-parameter search. Empty: as defined ({training.search.trials}).",
+        ),
+        "dry_run": Param(
+            False, type="boolean", title="Dry run", description="Stop after the gate: decide and record, but release nothing."
+        ),
+    }
+
+
+def rollback_params() -> dict[str, Param]:
+    """Fields of the rollback form."""
+    return {
+        "reason": Param(
+            "", type="string", minLength=3, maxLength=500, title="Reason", description="Why the champion is taken back."
+        ),
+    }

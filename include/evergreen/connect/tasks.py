@@ -1,0 +1,174 @@
+"""The tasks: each a lazy import and one call. Order is written in the DAG files alone.
+
+A task passes on what its stage returns, as plain JSON: addresses, versions, digests and counts, never rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import task
+
+XCom = dict[str, Any]
+
+
+@task
+def ingest() -> XCom:
+    """Copy new and corrected days from the landing zone into versioned tables."""
+    from evergreen.connect.connections import connection_url
+    from evergreen.connect.run import current_run
+    from evergreen.stages.ingest import ingest as stage
+
+    run = current_run()
+    return stage(run.definition, run.settings, run.as_of, resolve_connection=connection_url, force=run.force).to_xcom()
+
+
+@task
+def validate(snapshot: XCom) -> XCom:
+    """Check every expectation; set bad rows aside with their reasons, or stop."""
+    from evergreen.connect.run import current_run
+    from evergreen.results import Snapshot
+    from evergreen.stages.validate import validate as stage
+
+    run = current_run()
+    return stage(run.definition, Snapshot.from_xcom(snapshot), run.settings, force=run.force).to_xcom()
+
+
+@task
+def build_features(validated: XCom) -> XCom:
+    """Compute the features of new days, each row from what was known at its own moment."""
+    from evergreen.connect.run import current_run
+    from evergreen.results import ValidatedSnapshot
+    from evergreen.stages.build_features import build_features as stage
+
+    run = current_run()
+    return stage(run.definition, ValidatedSnapshot.from_xcom(validated), run.settings, force=run.force).to_xcom()
+
+
+@task(map_index_template="{{ name }}")
+def train(features: XCom, name: str) -> XCom:
+    """Search, fit and calibrate one candidate on everything before the holdout."""
+    from evergreen.connect.provenance import code_revision, lock_digest
+    from evergreen.connect.run import current_run
+    from evergreen.connect.skipping import skip_unless
+    from evergreen.results import FeatureSet
+    from evergreen.stages.train import plan_candidates, train_candidate
+
+    run = current_run()
+    skip_unless(name in plan_candidates(run.definition), f"{name} was not asked for in this run")
+    return train_candidate(
+        run.definition,
+        FeatureSet.from_xcom(features),
+        run.settings,
+        name,
+        lock_digest=lock_digest(),
+        code_revision=code_revision(),
+        force=run.force,
+    ).to_xcom()
+
+
+@task(trigger_rule="none_failed_min_one_success")
+def evaluate(validated: XCom, features: XCom, candidates: list[XCom]) -> XCom:
+    """Score challenger, champion and baseline on the same rows, which none of them has seen."""
+    from evergreen.connect.champion import champion_with_features
+    from evergreen.connect.run import current_run
+    from evergreen.results import Candidate, FeatureSet, ValidatedSnapshot
+    from evergreen.stages.evaluate import evaluate as stage
+
+    run = current_run()
+    own = FeatureSet.from_xcom(features)
+    champion, champion_features = champion_with_features(run, ValidatedSnapshot.from_xcom(validated), own)
+    trained = [Candidate.from_xcom(candidate) for candidate in candidates if candidate]
+    return stage(
+        run.definition, own, trained, champion, run.settings, champion_features=champion_features, force=run.force
+    ).to_xcom()
+
+
+@task
+def gate(evaluation: XCom) -> XCom:
+    """Decide: promote, keep or inconclusive, with reasons in words."""
+    from evergreen.connect.run import current_run
+    from evergreen.results import Evaluation
+    from evergreen.stages.gate import gate as stage
+
+    run = current_run()
+    return stage(run.definition, Evaluation.from_xcom(evaluation), run.settings).to_xcom()
+
+
+@task
+def register(verdict: XCom) -> XCom:
+    """Give a promoted challenger a version in MLflow; skipped when the champion stays."""
+    from evergreen.connect.run import current_run
+    from evergreen.connect.skipping import skip_unless
+    from evergreen.results import Outcome, Verdict
+    from evergreen.stages.register import register as stage
+
+    run = current_run()
+    decided = Verdict.from_xcom(verdict)
+    skip_unless(decided.outcome is Outcome.PROMOTE, f"the verdict is {decided.outcome}: {decided.reasons[0]}")
+    skip_unless(not run.dry_run, "this is a dry run: decided and recorded, released nothing")
+    return stage(run.definition, decided, run.settings).to_xcom()
+
+
+@task
+def smoke_test(registered: XCom, features: XCom, evaluation: XCom) -> XCom:
+    """Load the version in a fresh process, as the gateway will, and compare its answers with the stored ones."""
+    from evergreen.connect.run import current_run
+    from evergreen.results import Evaluation, FeatureSet, RegisteredVersion
+    from evergreen.stages.smoke_test import smoke_test as stage
+
+    run = current_run()
+    return stage(
+        run.definition,
+        RegisteredVersion.from_xcom(registered),
+        FeatureSet.from_xcom(features),
+        Evaluation.from_xcom(evaluation),
+        run.settings,
+    ).to_xcom()
+
+
+@task
+def release(tested: XCom, verdict: XCom) -> XCom:
+    """Make the tested version the champion, with its decision record, one promotion at a time."""
+    from evergreen.connect.run import current_run
+    from evergreen.results import SmokeTest, Verdict
+    from evergreen.stages.release import release as stage
+
+    run = current_run()
+    return stage(run.definition, SmokeTest.from_xcom(tested), Verdict.from_xcom(verdict), run.settings).to_xcom()
+
+
+@task
+def score(validated: XCom, features: XCom) -> list[XCom]:
+    """Score the newest complete day with the champion; what an earlier release said stays."""
+    from evergreen.connect.champion import champion_with_features
+    from evergreen.connect.run import current_run
+    from evergreen.connect.skipping import skip_unless
+    from evergreen.results import FeatureSet, ValidatedSnapshot
+    from evergreen.stages.score import score_day
+
+    run = current_run()
+    own = FeatureSet.from_xcom(features)
+    champion, champion_features = champion_with_features(run, ValidatedSnapshot.from_xcom(validated), own)
+    skip_unless(champion is not None, "there is no champion yet: train one first")
+    scored = score_day(run.definition, champion_features or own, run.settings, own.last_day, champion=champion, force=run.force)
+    return [scored.to_xcom()]
+
+
+@task
+def rollback() -> XCom:
+    """Bring the previous release back: model, feature code, schema and thresholds together."""
+    from evergreen.connect.run import current_run
+    from evergreen.stages.release import rollback as stage
+
+    run = current_run()
+    return stage(run.definition, run.settings, run.reason).to_xcom()
+
+
+@task
+def clean_up() -> None:
+    """Close what a killed task left open in MLflow and remove half-written files."""
+    from evergreen.connect.cleaning import clean_after
+    from evergreen.connect.run import current_run
+
+    clean_after(current_run())
