@@ -111,8 +111,8 @@ def run_dag(dag_id: str, conf: Mapping[str, Any]) -> RunOutcome:
     except ParamValidationError as error:
         raise RequestError(
             "a run parameter is not allowed",
-            found=str(error),
-            allowed="see the form of the DAG, or `evergreen run --help`",
+            found=str(error).partition("\n")[0],
+            allowed="what the DAG's form allows; `evergreen run --help` names it",
             remedy="correct it",
         ) from error
     return _outcome_of(dag, dag_run)
@@ -122,7 +122,7 @@ def _outcome_of(dag: Any, dag_run: Any) -> RunOutcome:
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 
-    order = {task.task_id: position for position, task in enumerate(dag.topological_sort())}
+    order = {node.node_id: position for position, node in enumerate(dag.task_group.topological_sort())}
     instances = sorted(dag_run.get_task_instances(), key=lambda ti: (order.get(ti.task_id, len(order)), ti.map_index))
     tasks = tuple(TaskOutcome(ti.task_id, ti.map_index, str(ti.state), float(ti.duration or 0.0)) for ti in instances)
     returned: dict[str, Any] = {}

@@ -1,0 +1,50 @@
+"""The trigger forms accept what a run can do and refuse the rest before anything starts."""
+
+import pytest
+
+GOOD = [
+    {},
+    {"as_of": "2013-04-01"},
+    {"as_of": "2013-04-01T07:00:00+00:00", "window": "90d", "trials": 5},
+    {"candidates": ["xgboost"], "force": True, "dry_run": True, "reason": "trying"},
+]
+BAD = [
+    {"as_of": "April"},
+    {"window": "90 days"},
+    {"window": "-90d"},
+    {"candidates": []},
+    {"candidates": ["magic"]},
+    {"candidates": ["xgboost", "xgboost"]},
+    {"trials": 0},
+    {"trials": 1.5},
+    {"force": "yes"},
+    {"reason": "x" * 501},
+]
+
+
+def _validated(dag, conf):
+    from airflow.sdk.definitions.param import process_params
+
+    return process_params(dag, next(iter(dag.tasks)), conf, suppress_exception=False)
+
+
+@pytest.mark.parametrize("conf", GOOD)
+def test_a_sound_request_passes(dags, conf):
+    merged = _validated(dags["flight_delays.training"], conf)
+    assert {name: merged[name] for name in conf} == conf
+
+
+@pytest.mark.parametrize("conf", BAD)
+def test_an_unsound_request_is_refused_by_the_form(dags, conf):
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError, match=next(iter(conf))):
+        _validated(dags["flight_delays.training"], conf)
+
+
+def test_a_rollback_needs_a_reason(dags):
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError, match="reason"):
+        _validated(dags["flight_delays.rollback"], {})
+    assert _validated(dags["flight_delays.rollback"], {"reason": "answers nonsense"})["reason"] == "answers nonsense"

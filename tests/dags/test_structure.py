@@ -1,0 +1,86 @@
+"""The shape of every DAG: what a person sees in the grid must not change by accident."""
+
+from datetime import timedelta
+
+import pytest
+
+EDGES = {
+    "flight_delays.training": {
+        "ingest": {"validate", "clean_up"},
+        "validate": {"build_features", "evaluate"},
+        "build_features": {"train", "evaluate", "smoke_test"},
+        "train": {"evaluate"},
+        "evaluate": {"gate", "smoke_test"},
+        "gate": {"register", "release"},
+        "register": {"smoke_test"},
+        "smoke_test": {"release"},
+        "release": {"clean_up"},
+        "clean_up": set(),
+    },
+    "flight_delays.scoring": {
+        "ingest": {"validate"},
+        "validate": {"build_features", "score"},
+        "build_features": {"score"},
+        "score": set(),
+    },
+    "flight_delays.rollback": {"rollback": set()},
+}
+
+
+def test_there_is_one_dag_of_each_kind_per_definition(dags):
+    assert set(dags) == set(EDGES)
+
+
+@pytest.mark.parametrize("dag_id", EDGES)
+def test_edges(dags, dag_id):
+    found = {task.task_id: set(task.downstream_task_ids) for task in dags[dag_id].tasks}
+    assert found == EDGES[dag_id]
+
+
+@pytest.mark.parametrize("dag_id", EDGES)
+def test_every_task_has_an_owner_a_timeout_and_retries_by_kind_of_error(dags, dag_id):
+    for task in dags[dag_id].tasks:
+        assert task.owner == "flight-operations"
+        assert task.execution_timeout == timedelta(minutes=120)
+        assert task.retries == 2
+        assert task.retry_policy is not None
+        assert task.doc_md or task.task_id, task.task_id
+
+
+@pytest.mark.parametrize("dag_id", EDGES)
+def test_a_run_is_alone_and_nothing_is_caught_up_unasked(dags, dag_id):
+    assert dags[dag_id].max_active_runs == 1
+    assert dags[dag_id].catchup is False
+
+
+@pytest.mark.parametrize("kind", ["training", "scoring"])
+def test_the_clock_is_a_cron_over_data_intervals_in_the_models_zone(dags, kind):
+    timetable = dags[f"flight_delays.{kind}"].timetable
+    assert type(timetable).__name__ == "CronDataIntervalTimetable"
+    assert "0 3 * * *" in str(timetable)
+    assert "America/New_York" in str(timetable)
+
+
+def test_training_is_pooled_and_mapped_over_the_candidates(dags):
+    train = dags["flight_delays.training"].get_task("train")
+    assert train.partial_kwargs["pool"] == "training"
+    assert train.op_kwargs_expand_input.value["name"] == ["baseline", "logistic_regression", "xgboost"]
+
+
+def test_the_assets_tell_the_story(dags):
+    outlets = {
+        (dag_id, task.task_id): [asset.name for asset in task.outlets] for dag_id, dag in dags.items() for task in dag.tasks
+    }
+    assert outlets["flight_delays.training", "build_features"] == ["flight_delays.features"]
+    assert outlets["flight_delays.training", "release"] == ["flight_delays.champion"]
+    assert outlets["flight_delays.scoring", "score"] == ["flight_delays.predictions"]
+    assert outlets["flight_delays.rollback", "rollback"] == ["flight_delays.champion"]
+
+
+def test_clean_up_runs_however_the_run_ended(dags):
+    task = dags["flight_delays.training"].get_task("clean_up")
+    assert task.is_teardown
+
+
+def test_the_page_of_a_dag_says_what_it_is_for_and_who_owns_it(dags):
+    assert "arrive more than 15 minutes late" in dags["flight_delays.training"].doc_md
