@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from evergreen.errors import RequestError
 from evergreen.settings import PROJECT_ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from evergreen.settings import Settings
 
@@ -27,11 +28,23 @@ class TaskOutcome:
 
 
 @dataclass(frozen=True)
+class TaskEvent:
+    """Something a task just did: `running`, `success`, `failed` or `skipped`."""
+
+    task_id: str
+    map_index: int
+    what: str
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True)
 class RunOutcome:
     """How a run ended, with what each task returned."""
 
     run_id: str
     state: str
+    errors: tuple[BaseException, ...]
+    """What made tasks fail, in the order in which they did."""
     tasks: tuple[TaskOutcome, ...]
     returned: Mapping[str, Any]
     """Per task id; a list in map order for a mapped task."""
@@ -42,8 +55,12 @@ class RunOutcome:
         return self.state == "success"
 
 
-def prepare_environment(settings: Settings) -> None:
+def prepare_environment(settings: Settings, *, quiet: bool = False) -> None:
     """Point Airflow at a database of its own under `<home>`; call before anything imports airflow.
+
+    Args:
+        settings: Handed to every task through the environment.
+        quiet: Leave the tracebacks of failed tasks out of the log; the outcome carries the errors.
 
     The database is not the one of `evergreen up`: its scheduler would pick up the run as well.
     """
@@ -58,7 +75,7 @@ def prepare_environment(settings: Settings) -> None:
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
     }
     defaults = {
-        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "CRITICAL" if quiet else "WARNING",
         "OMP_NUM_THREADS": "1",
         "OMP_WAIT_POLICY": "PASSIVE",
         "GOMP_SPINCOUNT": "0",
@@ -74,12 +91,13 @@ def prepare_environment(settings: Settings) -> None:
         os.environ[f"EVERGREEN_{name.upper()}"] = str(value)
 
 
-def run_dag(dag_id: str, conf: Mapping[str, Any]) -> RunOutcome:
+def run_dag(dag_id: str, conf: Mapping[str, Any], *, on_event: Callable[[TaskEvent], None] | None = None) -> RunOutcome:
     """Run one DAG to its end.
 
     Args:
         dag_id: Such as `flight_delays.training`.
         conf: Run parameters, checked against the DAG's form.
+        on_event: Called as tasks start and end, to show progress.
 
     Raises:
         RequestError: There is no such DAG, or a parameter is not allowed.
@@ -106,8 +124,17 @@ def run_dag(dag_id: str, conf: Mapping[str, Any]) -> RunOutcome:
             allowed=", ".join(sorted(dag.params)),
             remedy="correct its name",
         )
+    errors: list[BaseException] = []
+
+    def hear(event: TaskEvent) -> None:
+        if event.error is not None:
+            errors.append(event.error)
+        if on_event is not None:
+            on_event(event)
+
     try:
-        dag_run = dag.test(logical_date=None, run_conf=dict(conf))
+        with _listening(hear):
+            dag_run = dag.test(logical_date=None, run_conf=dict(conf))
     except ParamValidationError as error:
         raise RequestError(
             "a run parameter is not allowed",
@@ -115,10 +142,41 @@ def run_dag(dag_id: str, conf: Mapping[str, Any]) -> RunOutcome:
             allowed="what the DAG's form allows; `evergreen run --help` names it",
             remedy="correct it",
         ) from error
-    return _outcome_of(dag, dag_run)
+    return _outcome_of(dag, dag_run, tuple(errors))
 
 
-def _outcome_of(dag: Any, dag_run: Any) -> RunOutcome:
+@contextmanager
+def _listening(hear: Callable[[TaskEvent], None]) -> Iterator[None]:
+    """Tell of every task's start and end while the block runs."""
+    from airflow.listeners import hookimpl
+    from airflow.sdk.listener import get_listener_manager
+
+    class Listener:
+        @hookimpl
+        def on_task_instance_running(self, previous_state: object, task_instance: Any) -> None:
+            hear(TaskEvent(task_instance.task_id, task_instance.map_index, "running"))
+
+        @hookimpl
+        def on_task_instance_success(self, previous_state: object, task_instance: Any) -> None:
+            hear(TaskEvent(task_instance.task_id, task_instance.map_index, "success"))
+
+        @hookimpl
+        def on_task_instance_skipped(self, previous_state: object, task_instance: Any) -> None:
+            hear(TaskEvent(task_instance.task_id, task_instance.map_index, "skipped"))
+
+        @hookimpl
+        def on_task_instance_failed(self, previous_state: object, task_instance: Any, error: BaseException | None) -> None:
+            hear(TaskEvent(task_instance.task_id, task_instance.map_index, "failed", error))
+
+    listener, manager = Listener(), get_listener_manager()
+    manager.add_listener(listener)
+    try:
+        yield
+    finally:
+        manager.pm.unregister(listener)
+
+
+def _outcome_of(dag: Any, dag_run: Any, errors: tuple[BaseException, ...]) -> RunOutcome:
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 
@@ -134,4 +192,4 @@ def _outcome_of(dag: Any, dag_run: Any) -> RunOutcome:
                 returned.setdefault(row.task_id, []).append(value)
             else:
                 returned[row.task_id] = value
-    return RunOutcome(dag_run.run_id, str(dag_run.state), tasks, returned)
+    return RunOutcome(dag_run.run_id, str(dag_run.state), errors, tasks, returned)
