@@ -54,6 +54,34 @@ class Snapshot(Result):
     """Day partitions written by the run that made this snapshot; unchanged days are not rewritten."""
 
 
+class CheckOutcome(StrEnum):
+    """How one check of the data came out."""
+
+    PASSED = "passed"
+    WARNED = "warned"
+    QUARANTINED = "quarantined"
+    FAILED = "failed"
+
+
+class Check(Result):
+    """One check of the data: what was found against what is allowed."""
+
+    table: str
+    name: str
+    """An expectation's class name, or words for a rule of the contract."""
+    target: str
+    """The column or columns it is about; empty for the whole table."""
+    outcome: CheckOutcome
+    found: str
+    allowed: str
+    rows: int = 0
+    """Rows that broke it, where it is about rows."""
+    days: tuple[date, ...] = ()
+    """Days that broke it; the first ten."""
+    examples: tuple[str, ...] = ()
+    """Rows or values that broke it; the first five."""
+
+
 class ValidatedSnapshot(Result):
     """A snapshot whose expectations hold, with the rows that did not set aside."""
 
