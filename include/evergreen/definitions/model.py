@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -48,6 +49,15 @@ class ModelDefinition(Section):
     def features_path(self) -> Path:
         """The user's feature code."""
         return self._folder / self.features.code
+
+    def holdout_start(self, last_day: date) -> datetime:
+        """The moment the holdout begins when `last_day` is the newest complete day; training ends before it.
+
+        It is a local midnight, `gate.holdout` (in whole days, rounded up) before the end of `last_day`.
+        """
+        days = -(-self.gate.holdout // timedelta(days=1))
+        midnight = datetime.combine(last_day + timedelta(days=1 - days), time(), tzinfo=self.schedule.zone)
+        return midnight.astimezone(UTC)
 
     def digest(self, *sections: str) -> str:
         """Digest of the named sections (all of them when none is named): 32 hexadecimal characters.
