@@ -1,0 +1,26 @@
+"""A home with landing files, and the DAGs that run over it."""
+
+import os
+from pathlib import Path
+
+from evergreen.settings import Settings
+
+MODEL = "flight_delays"
+QUICK = {"trials": 1}
+"""One trial: these tests ask how the parts work together, not how well the model predicts."""
+
+
+class Night:
+    """A home with landing files, and the DAGs that run over it."""
+
+    def __init__(self, home: Path) -> None:
+        self.settings = Settings(home=home)
+        self.landing = Path(self.settings.landing_uri) / MODEL
+
+    def run(self, kind: str, as_of: str, **params):
+        from evergreen.connect.in_process import run_dag
+
+        for name, value in self.settings.model_dump(mode="json").items():
+            os.environ[f"EVERGREEN_{name.upper()}"] = str(value)
+        extra = {**QUICK, **params} if kind == "training" else params
+        return run_dag(f"{MODEL}.{kind}", {"as_of": as_of, **extra})
