@@ -1,0 +1,170 @@
+"""Our own database: SQLite or PostgreSQL, one transaction at a time, and its tables made by whoever comes first."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from evergreen.errors import RegistryError, StoreUnavailableError
+from evergreen.registry.schema import SCHEMA_VERSION, create_tables, stored_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_TIMEOUT_SECONDS = 30.0
+"""How long a writer waits for the one before it on SQLite; a transaction of ours takes milliseconds."""
+
+_SCHEMA_LOCK = 7_206_311_849
+"""Key of PostgreSQL's advisory lock under which the tables are made; any fixed number."""
+
+
+class Database:
+    """Transactions on one database.
+
+    Every transaction has a connection of its own: tasks are forked, and a pooled connection would be shared by both sides.
+
+    Args:
+        url: SQLAlchemy URL; `sqlite:///…` or `postgresql://…`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = _open_engine(url)
+        self._has_tables = False
+
+    @property
+    def address(self) -> str:
+        """The URL without its password, fit for a message."""
+        return self._engine.url.render_as_string(hide_password=True)
+
+    @property
+    def exists(self) -> bool:
+        """False for an SQLite file that nobody has written yet."""
+        path = _sqlite_path(self._engine)
+        return path is None or path.is_file()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open one consistent view; on SQLite it waits for no writer.
+
+        Raises:
+            StoreUnavailableError: The database did not answer.
+        """
+        self._make_tables()
+        with self._answering(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction that commits whole or not at all; on SQLite it takes the write lock at its first breath.
+
+        Raises:
+            StoreUnavailableError: The database did not answer, or was busy for longer than `BUSY_TIMEOUT_SECONDS`.
+        """
+        self._make_tables()
+        with self._answering(), _begin_to_write(self._engine) as connection:
+            yield connection
+
+    def _make_tables(self) -> None:
+        if self._has_tables:
+            return
+        path = _sqlite_path(self._engine)
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with self._answering():
+            with self._engine.connect() as connection:
+                version = stored_version(connection)
+            if version is None:
+                _create_under_lock(self._engine)
+                version = SCHEMA_VERSION
+        if version != SCHEMA_VERSION:
+            raise RegistryError(
+                "the database was made by another version of Evergreen",
+                found=f"schema version {version} in {self.address}",
+                allowed=f"schema version {SCHEMA_VERSION}",
+                remedy="run the version of Evergreen that made it, or point EVERGREEN_DATABASE_URL to another database",
+            )
+        self._has_tables = True
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except (OperationalError, InterfaceError, sqlite3.OperationalError) as error:
+            cause = getattr(error, "orig", error)
+            raise StoreUnavailableError(
+                "the database did not answer",
+                found=f"{self.address}: {str(cause).strip().splitlines()[0]}",
+                allowed="a database that answers, with an account that may create and read its tables",
+                remedy="check EVERGREEN_DATABASE_URL and that the server runs, then run again",
+            ) from error
+
+
+def _open_engine(url: str) -> Engine:
+    engine = create_engine(url, poolclass=NullPool)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _sqlite_path(engine: Engine) -> Path | None:
+    return Path(engine.url.database) if engine.dialect.name == "sqlite" and engine.url.database else None
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    # The driver would begin transactions lazily and in its own mode; `_begin_sqlite` does it instead.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_SECONDS * 1000)}")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that first reads and then writes cannot wait for a writer in between: SQLite fails it at once.
+    writes = connection.get_execution_options().get("evergreen_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _begin_to_write(engine: Engine) -> Iterator[Connection]:
+    with engine.connect().execution_options(evergreen_writes=True) as connection, connection.begin():
+        yield connection
+
+
+def _create_under_lock(engine: Engine) -> None:
+    path = _sqlite_path(engine)
+    if path is not None:
+        _use_write_ahead_log(path)
+    with _begin_to_write(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
+        if stored_version(connection) is None:
+            create_tables(connection)
+
+
+def _use_write_ahead_log(path: Path) -> None:
+    """Let readers read while somebody writes; the file remembers it.
+
+    Changing the mode needs the file alone, and SQLite does not apply the busy timeout to that.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
