@@ -17,6 +17,7 @@
     │   └── PromotionConflictError   somebody else moved the champion meanwhile
     ├── SmokeTestError           a release does not answer as it did when it was judged
     ├── StoreUnavailableError    a store did not answer: retrying may help        (also ConnectionError)
+    ├── RunFailedError           a DAG run that somebody waited for did not succeed
     └── StackError               the local stack did not start or stop
 
 An error says four things: what went wrong, what was found, what is allowed and what to do next.
@@ -24,6 +25,7 @@ An error says four things: what went wrong, what was found, what is allowed and 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -51,7 +53,7 @@ class EvergreenError(Exception):
         return f"{self.what}.\n  found:   {self.found}\n  allowed: {self.allowed}\n  do:      {self.remedy}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (type(self), self.what, self.found, self.allowed, self.remedy))
+        return (_rebuild, (type(self), self.what, self.found, self.allowed, self.remedy), self.__dict__)
 
 
 def _rebuild(kind: type[EvergreenError], what: str, found: str, allowed: str, remedy: str) -> EvergreenError:
@@ -59,10 +61,39 @@ def _rebuild(kind: type[EvergreenError], what: str, found: str, allowed: str, re
     return kind(what, found=found, allowed=allowed, remedy=remedy)
 
 
+@dataclass(frozen=True)
+class Problem:
+    """One mistake at one place of one file."""
+
+    file: str
+    line: int
+    """Counted from 1; 0 when the file itself is the problem."""
+    column: int
+    """Counted from 1; 0 when the line as a whole is meant."""
+    path: str
+    """Where in the definition, such as `data.tables.weather.join.by[0]`; empty for the whole."""
+    what: str
+    found: str
+    allowed: str
+    hint: str = ""
+    """The nearest valid word, or what to write instead; empty when none is near."""
+
+    @property
+    def place(self) -> str:
+        """File, line and column, as editors and terminals link them."""
+        return ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+
+    def __str__(self) -> str:
+        hint = f"; {self.hint}" if self.hint else ""
+        path = f"{self.path}: " if self.path else ""
+        return f"{self.place}: {path}{self.what}; found {self.found}; allowed: {self.allowed}{hint}"
+
+
 class DefinitionError(EvergreenError, ValueError):
-    """A model definition is wrong."""
+    """A model definition is wrong; `problems` holds every mistake, the text the first twenty."""
 
     http_status = 422
+    problems: tuple[Problem, ...] = ()
 
 
 class SettingsError(EvergreenError, ValueError):
@@ -126,6 +157,10 @@ class StoreUnavailableError(EvergreenError, ConnectionError):
 
     http_status = 503
     retryable = True
+
+
+class RunFailedError(EvergreenError):
+    """A DAG run that somebody waited for did not succeed."""
 
 
 class StackError(EvergreenError):

@@ -56,6 +56,9 @@ def _quiet() -> dict[str, str]:
     }
 
 
+_TALKATIVE = ("http.access", "airflow.dag_processing.manager", "airflow.dag_processing.processor", "airflow.jobs")
+
+
 def _tuned(layout: StackLayout) -> dict[str, str]:
     root, logs = layout.project_root, layout.logs_dir
     return {
@@ -70,7 +73,8 @@ def _tuned(layout: StackLayout) -> dict[str, str]:
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",  # the default of 1 s is paid at every step of a DAG
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # a task that has ended may hold its slot for this long
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "20",  # a cold API server takes up to 5 s for its first answer
-        "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",  # the tasks' own logs; what repeats every few seconds is kept out
+        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": " ".join(f"{name}=WARNING" for name in _TALKATIVE),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(logs / "tasks"),
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(logs / "dag_processor"),
     }

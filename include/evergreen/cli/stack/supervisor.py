@@ -26,6 +26,8 @@ MAX_ENDS = 6
 WINDOW_SECONDS = 600.0
 LONGEST_WAIT_SECONDS = 16.0
 STOP_LIMIT_SECONDS = 15.0
+LONGEST_LOG_BYTES = 20_000_000
+"""A longer log is put aside when its component starts; one older log is kept."""
 _TICK_SECONDS = 0.2
 ALREADY_RUNNING = 3
 """Exit code when another supervisor holds the lock."""
@@ -81,7 +83,10 @@ class _Kept:
         return True
 
     def _start(self) -> None:
-        with Path(self.record.log).open("ab") as log:
+        path = Path(self.record.log)
+        if path.is_file() and path.stat().st_size > LONGEST_LOG_BYTES:
+            path.replace(path.with_suffix(".old.log"))
+        with path.open("ab") as log:
             self._process = subprocess.Popen(
                 self.component.command,
                 stdin=subprocess.DEVNULL,

@@ -1,0 +1,142 @@
+"""`evergreen demo`: New York's flights of 2013, from landing files to predictions, through a real scheduler."""
+
+from __future__ import annotations
+
+import time
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from evergreen.cli import local
+from evergreen.cli.arguments import find_definition, read_settings
+from evergreen.cli.console import standard_output
+from evergreen.cli.local import AIRFLOW_PORT, MLFLOW_PORT, AirflowPort, MlflowPort
+from evergreen.cli.outcome import show_scored, show_training
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from evergreen.cli.airflow_api import AirflowApi
+    from evergreen.cli.stack.lifecycle import RunningStack
+    from evergreen.definitions import ModelDefinition
+    from evergreen.settings import Settings
+
+MODEL = "flight_delays"
+FIRST_NIGHT = date(2013, 4, 1)
+SECOND_NIGHT = date(2013, 5, 1)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(rich_help_panel="Start here")(demo)
+
+
+def demo(
+    airflow_port: AirflowPort = AIRFLOW_PORT,
+    mlflow_port: MlflowPort = MLFLOW_PORT,
+    challenge: Annotated[
+        bool, typer.Option("--challenge/--no-challenge", help="A month later, let a challenger meet the champion.")
+    ] = True,
+    down: Annotated[bool, typer.Option("--down", help="Stop the stack at the end, also after an error.")] = False,
+) -> None:
+    """Watch Airflow take real flight data through validation, features, training, the gate and release.
+
+    Starts the stack, lets the night of 2013-04-01 train a first champion from January to March, scores the next day with
+    it, and shows what was decided and why. The stack keeps running, so that you can look around.
+    """
+    settings = read_settings()
+    definition = find_definition(MODEL, settings)
+    layout = local.layout_of(settings, airflow_port, mlflow_port)
+    try:
+        stack = local.start(layout, settings)
+        _Story(definition, settings, stack, standard_output()).tell(challenge=challenge)
+    finally:
+        if down:
+            from evergreen.cli.stack.lifecycle import stop_stack
+
+            stop_stack(layout)
+            standard_output().print("stack stopped")
+
+
+class _Story:
+    """The demo, chapter by chapter."""
+
+    def __init__(self, definition: ModelDefinition, settings: Settings, stack: RunningStack, console: Console) -> None:
+        from evergreen.cli.airflow_api import AirflowApi
+        from evergreen.cli.stack.secrets import ADMIN
+
+        self._definition = definition
+        self._settings = settings
+        self._stack = stack
+        self._console = console
+        self._api: AirflowApi = AirflowApi(stack.layout.airflow_url, ADMIN, stack.secrets.admin_password)
+
+    def tell(self, *, challenge: bool) -> None:
+        began = time.monotonic()
+        self._night("A first champion", FIRST_NIGHT)
+        self._next_day(FIRST_NIGHT)
+        if challenge:
+            self._night("A month later: a challenger", SECOND_NIGHT)
+            self._next_day(SECOND_NIGHT)
+        self._look_around(time.monotonic() - began)
+
+    def _night(self, title: str, night: date) -> None:
+        self._chapter(f"{title}: the night of {night}")
+        self._land(through=night)
+        returned = self._run("training", night)
+        show_training(self._console, returned)
+        self._links(returned)
+
+    def _next_day(self, night: date) -> None:
+        next_night = night + timedelta(days=1)
+        self._chapter(f"The next night, {next_night}: the champion scores the flights of {night}")
+        self._land(through=next_night)
+        returned = self._run("scoring", next_night)
+        show_scored(self._console, returned)
+        if returned.get("score"):
+            from evergreen.cli.departures import show_departures
+
+            show_departures(self._console, self._definition, self._settings, returned["score"])
+
+    def _land(self, *, through: date) -> None:
+        from evergreen.cli.seed import seed_landing
+
+        written, _ = seed_landing(self._definition, self._settings, through=through)
+        self._console.print(f"{written} files landed, through {through}")
+
+    def _run(self, kind: str, night: date) -> dict[str, Any]:
+        from evergreen.cli.follow import follow_run, start_run
+
+        dag_id = f"{MODEL}.{kind}"
+        run_id = start_run(self._api, dag_id, f"demo-{night}", {"as_of": night.isoformat()})
+        self._console.print(f"{dag_id} run {run_id}: {self._stack.layout.airflow_url}/dags/{dag_id}/runs/{run_id}")
+        return follow_run(self._api, dag_id, run_id, self._console)
+
+    def _links(self, returned: dict[str, Any]) -> None:
+        from evergreen.connect.links import mlflow_link, report_link
+
+        settings = self._settings.model_copy(update={"mlflow_ui_url": self._stack.mlflow_url})
+        airflow = self._stack.layout.airflow_url
+        pages = {
+            "validation page": airflow + report_link(returned.get("validate") or {}, settings),
+            "gate report": airflow + report_link(returned.get("gate") or {}, settings),
+            "MLflow run": mlflow_link(returned.get("gate") or {}, settings),
+        }
+        for name, link in pages.items():
+            if link not in ("", airflow):
+                self._console.print(f"{name + ':':<17} {link}", markup=False)
+
+    def _look_around(self, seconds: float) -> None:
+        self._chapter(f"Done in {seconds:.0f} s. Look around")
+        local.show_addresses(self._console, self._stack)
+        for line in (
+            f"  evergreen status {MODEL}       the champion, its past and its days",
+            f"  evergreen decisions {MODEL}    every verdict with its reasons",
+            "  Airflow → Assets               how landing, features, champion and predictions hang together",
+            "  evergreen down                 stop it all; the data stays in .evergreen/",
+        ):
+            self._console.print(line, markup=False)
+
+    def _chapter(self, title: str) -> None:
+        self._console.print(f"\n{title}", style="bold")

@@ -1,0 +1,179 @@
+"""What could keep Evergreen from working on this machine, looked at one thing at a time."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from evergreen.errors import EvergreenError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from evergreen.cli.stack.layout import StackLayout
+    from evergreen.settings import Settings
+
+Severity = Literal["good", "warn", "bad"]
+_MIN_FREE_GB = 2.0
+_MIN_MEMORY_GB = 3.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    severity: Severity
+    subject: str
+    observation: str
+    advice: str = ""
+
+    @property
+    def mark(self) -> str:
+        """One character for the severity."""
+        return {"good": "✓", "warn": "!", "bad": "✗"}[self.severity]
+
+
+def examine(settings: Settings, layout: StackLayout) -> list[Finding]:
+    """Look at everything; an error of one look is a finding, not the end."""
+    looks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        _python,
+        lambda: _packages(layout.project_root / "requirements.lock"),
+        lambda: _home(settings.home),
+        _memory,
+        lambda: _definitions(settings),
+        lambda: _landing(settings),
+        lambda: _database(settings),
+        lambda: _stack(layout),
+    )
+    return [finding for look in looks for finding in _guarded(look)]
+
+
+def _guarded(look: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    try:
+        return list(look())
+    except EvergreenError as error:
+        return [Finding("bad", "error", f"{error.what}: {error.found}", error.remedy)]
+    except Exception as error:  # a look that breaks is itself a finding
+        return [Finding("bad", "error", f"{type(error).__name__}: {error}", "run `evergreen --debug doctor`")]
+
+
+def _python() -> Iterator[Finding]:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    good = sys.version_info[:2] == (3, 11)
+    yield Finding("good" if good else "bad", "python", f"{version} at {sys.executable}", "" if good else "use Python 3.11")
+
+
+def _packages(lock: Path) -> Iterator[Finding]:
+    if not lock.is_file():
+        yield Finding("warn", "packages", f"no {lock.name} beside the package: versions not compared")
+        return
+    pinned = dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s\\;]+)", lock.read_text(encoding="utf-8"), flags=re.MULTILINE))
+    differing = [
+        f"{name} {found or 'missing'} (lock: {wanted})" for name, wanted, found in _installed(pinned) if found != wanted
+    ]
+    if differing:
+        more = f" and {len(differing) - 5} more" if len(differing) > 5 else ""
+        yield Finding("bad", "packages", f"differ from {lock.name}: {', '.join(differing[:5])}{more}", "run `make setup`")
+    else:
+        yield Finding("good", "packages", f"{len(pinned)} as {lock.name} says")
+
+
+def _installed(pinned: dict[str, str]) -> Iterator[tuple[str, str, str | None]]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    for name, wanted in pinned.items():
+        try:
+            yield name, wanted, version(name)
+        except PackageNotFoundError:
+            yield name, wanted, None
+
+
+def _home(home: Path) -> Iterator[Finding]:
+    existing = next(folder for folder in (home, *home.parents) if folder.exists())
+    if not os.access(existing, os.W_OK):
+        yield Finding("bad", "home", f"{home} is not writable", "set EVERGREEN_HOME to a folder of yours")
+        return
+    free = shutil.disk_usage(existing).free / 1e9
+    enough = free >= _MIN_FREE_GB
+    advice = "" if enough else f"free {_MIN_FREE_GB:.0f} GB, or set EVERGREEN_HOME to a folder on another disk"
+    yield Finding("good" if enough else "warn", "home", f"{home}, {free:.1f} GB free", advice)
+
+
+def _memory() -> Iterator[Finding]:
+    import psutil
+
+    free = psutil.virtual_memory().available / 1e9
+    enough = free >= _MIN_MEMORY_GB
+    advice = "" if enough else "the stack takes about 1.3 GB and a training another 1 GB: close something"
+    yield Finding("good" if enough else "warn", "memory", f"{free:.1f} GB available, {os.cpu_count()} cores", advice)
+
+
+def _definitions(settings: Settings) -> Iterator[Finding]:
+    from evergreen.cli.arguments import model_names
+    from evergreen.definitions import load_definition
+
+    names = model_names(settings.definitions_dir)
+    if not names:
+        yield Finding("bad", "definitions", f"none in {settings.definitions_dir}", "write one: docs/guides/your-first-model.md")
+    for name in names:
+        try:
+            load_definition(settings.definitions_dir / name)
+        except EvergreenError as error:
+            yield Finding("bad", "definitions", f"{name}: {error.what}", f"run `evergreen check {name}`")
+        else:
+            yield Finding("good", "definitions", name)
+
+
+def _landing(settings: Settings) -> Iterator[Finding]:
+    from evergreen.cli.arguments import model_names
+    from evergreen.files import Files, join_uri
+
+    files = Files.from_settings(settings)
+    for name in model_names(settings.definitions_dir):
+        count = len(files.list(join_uri(settings.landing_uri, name)))
+        advice = "" if count else f"put files there, or run `evergreen seed {name}`"
+        yield Finding("good" if count else "warn", "landing", f"{count} files in {settings.landing_uri}/{name}", advice)
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    from sqlalchemy import create_engine, make_url, text
+
+    url = make_url(settings.database_url)
+    shown = url.render_as_string(hide_password=True)
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        yield Finding("good", "database", f"{shown}, not made yet")
+        return
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+    finally:
+        engine.dispose()
+    yield Finding("good", "database", shown)
+
+
+def _stack(layout: StackLayout) -> Iterator[Finding]:
+    from evergreen.cli.stack.health import loopback_session, stack_problems
+    from evergreen.cli.stack.lifecycle import find_running
+    from evergreen.cli.stack.record import read_record
+
+    record = find_running(layout)
+    if record is None:
+        if read_record(layout.record_path):
+            yield Finding("bad", "stack", "its supervisor was killed", "run `evergreen down`, then `evergreen up`")
+        else:
+            yield Finding("good", "stack", "not running")
+        return
+    for name, component in record.components.items():
+        if component.state in ("failed", "backing off"):
+            yield Finding("bad", "stack", f"{name}: {component.detail}", f"read {component.log}")
+    problems = stack_problems(record, loopback_session(), with_mlflow="mlflow" in record.components)
+    for part, state in problems.items():
+        yield Finding("bad", "stack", f"{part}: {state}", f"read the logs in {layout.logs_dir}")
+    if not problems:
+        yield Finding("good", "stack", f"healthy: Airflow {record.airflow_url}, MLflow {record.mlflow_url}")
