@@ -16,7 +16,7 @@ from evergreen.registry.schema import decisions
 from evergreen.results import Outcome, Result
 
 if TYPE_CHECKING:
-    from sqlalchemy import RowMapping
+    from sqlalchemy import Connection, RowMapping
 
 
 class DecisionRecord(Result):
@@ -73,6 +73,16 @@ class DecisionRecord(Result):
         return record
 
 
+def find_decision(connection: Connection, decision_id: str) -> DecisionRecord | None:
+    """Return a record by its id within the caller's transaction, None when there is none.
+
+    Raises:
+        DigestMismatchError: The row was changed.
+    """
+    row = connection.execute(select(decisions).where(decisions.c.id == decision_id)).mappings().one_or_none()
+    return None if row is None else DecisionRecord._from_row(row)
+
+
 class DecisionStore:
     """The decision records of one database.
 
@@ -116,8 +126,7 @@ class DecisionStore:
             StoreUnavailableError: The database did not answer.
         """
         with self._database.reading() as connection:
-            row = connection.execute(select(decisions).where(decisions.c.id == decision_id)).mappings().one_or_none()
-        return None if row is None else DecisionRecord._from_row(row)
+            return find_decision(connection, decision_id)
 
     def latest(self, model: str) -> DecisionRecord | None:
         """Return a model's newest record, None before the first."""

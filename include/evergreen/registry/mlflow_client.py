@@ -1,0 +1,80 @@
+"""MLflow's client: quiet, with addresses from the settings, and no answer turned into an error that says so."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from evergreen.errors import StoreUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlflow import MlflowClient
+
+    from evergreen.settings import Settings
+
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+    # The task's own retries wait more wisely than a client that hangs for minutes on a dead server.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+
+
+def quieten_mlflow() -> None:
+    """Switch off MLflow's telemetry and progress bars, before it is imported; what the environment says already stays."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+def open_client(settings: Settings) -> MlflowClient:
+    """Return a client of the tracking server and the registry; it touches no global state of MLflow's.
+
+    Raises:
+        StoreUnavailableError: MLflow did not answer.
+    """
+    quieten_mlflow()
+    from mlflow import MlflowClient
+
+    with mlflow_answering(settings):
+        return MlflowClient(tracking_uri=settings.mlflow_tracking_uri, registry_uri=settings.mlflow_tracking_uri)
+
+
+@contextmanager
+def mlflow_answering(settings: Settings) -> Iterator[None]:
+    """Turn no answer into a retryable error; what MLflow says about the request itself passes as it is.
+
+    Raises:
+        StoreUnavailableError: MLflow did not answer, or answered that it cannot now.
+    """
+    from mlflow.exceptions import MlflowException
+    from requests.exceptions import RequestException
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        yield
+    except (RequestException, OperationalError) as error:
+        raise _no_answer(settings, error) from error
+    except MlflowException as error:
+        if error.error_code in _REFUSALS:
+            raise
+        raise _no_answer(settings, error) from error
+
+
+_REFUSALS = {"RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE", "INVALID_STATE", "BAD_REQUEST"}
+
+
+def _no_answer(settings: Settings, error: Exception) -> StoreUnavailableError:
+    from sqlalchemy.engine import make_url
+
+    address = make_url(settings.mlflow_tracking_uri).render_as_string(hide_password=True)
+    return StoreUnavailableError(
+        "MLflow did not answer",
+        found=f"{address}: {str(error).strip().splitlines()[0][:300]}",
+        allowed="an MLflow server or database that answers",
+        remedy="check EVERGREEN_MLFLOW_TRACKING_URI and that the server runs (evergreen status, evergreen up), then run again",
+    )

@@ -1,0 +1,207 @@
+"""The rules by which a champion moves, each inside the caller's transaction: the check and the move are one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from evergreen.errors import PromotionConflictError, RegistryError, UndecidedError
+from evergreen.registry.decisions import find_decision
+from evergreen.registry.timeline import (
+    ReleaseEvent,
+    append_event,
+    event_of_decision,
+    event_of_request,
+    event_of_version,
+    latest_event,
+)
+from evergreen.registry.version_rows import find_version
+from evergreen.registry.vouching import require_decision
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from evergreen.registry.decisions import DecisionRecord
+    from evergreen.results import ChampionVersion
+
+_REASON_CHARACTERS = 1000
+
+
+def promote(
+    connection: Connection,
+    model: str,
+    version: str,
+    decision_id: str,
+    expected_champion: str | None,
+    *,
+    rollout: str,
+    actor: str,
+) -> ReleaseEvent:
+    """Make a version the champion, if the champion is still the one it was judged against.
+
+    A decision promotes once. Asking again while its version is the champion changes nothing; asking again after somebody took
+    that version back is refused, so that a repeated task never undoes a rollback.
+
+    Raises:
+        UndecidedError: No decision allows it, or the decision was used and taken back.
+        PromotionConflictError: The champion is another one by now.
+    """
+    candidate = _known_version(connection, model, version)
+    decision = _vouched(connection, candidate, decision_id)
+    current = latest_event(connection, model)
+    used = event_of_decision(connection, model, decision_id)
+    if used is not None:
+        return _used_decision(used, current)
+    found = current.version if current else None
+    if decision.champion_version != expected_champion:
+        raise UndecidedError(
+            "the decision was taken against another champion",
+            found=f"decision {decision_id} compares with {_named(decision.champion_version)}",
+            allowed=f"a decision that compares with {_named(expected_champion)}",
+            remedy="hand on the verdict's own champion_version, or let the gate decide again",
+        )
+    _require_champion(model, found, expected_champion)
+    event = _next_event(candidate, current, "promote", reason="; ".join(decision.reasons), rollout=rollout, actor=actor)
+    append_event(connection, event)
+    return event
+
+
+def roll_back(
+    connection: Connection,
+    model: str,
+    reason: str,
+    *,
+    to_version: str | None,
+    expected_champion: str | None,
+    actor: str,
+    request_id: str | None,
+) -> ReleaseEvent:
+    """Make an earlier champion the champion again: by default the one before the present one.
+
+    Args:
+        connection: A transaction that may write.
+        model: Name of the model.
+        reason: Why, in words.
+        to_version: Any version that was champion before; None for the previous one.
+        expected_champion: The champion to take back; None for whichever it is.
+        actor: Who asks.
+        request_id: Names the request: asked twice, the champion moves once.
+
+    Raises:
+        RegistryError: There is nothing to go back to.
+        UndecidedError: No decision vouches for that version, or it never was champion.
+        PromotionConflictError: The champion is not the expected one.
+    """
+    done = event_of_request(connection, model, request_id) if request_id else None
+    if done is not None:
+        return done
+    current = latest_event(connection, model)
+    if current is None:
+        raise RegistryError(
+            "there is no champion to take back",
+            found=f"{model} never had one",
+            allowed="a model with at least two releases",
+            remedy=f"train a first champion: evergreen run training {model}",
+        )
+    if expected_champion is not None:
+        _require_champion(model, current.version, expected_champion)
+    target = _known_version(connection, model, _rollback_target(connection, current, to_version))
+    _vouched(connection, target, target.decision_id)
+    event = _next_event(target, current, "rollback", reason=reason, rollout="direct", actor=actor, request_id=request_id)
+    append_event(connection, event)
+    return event
+
+
+def _rollback_target(connection: Connection, current: ReleaseEvent, to_version: str | None) -> str:
+    if to_version is None and current.previous_version is None:
+        raise RegistryError(
+            "there is nothing to go back to",
+            found=f"version {current.version} of {current.model} is its first release",
+            allowed="a model with at least two releases",
+            remedy="train and release another version, or stop serving the model",
+        )
+    target = to_version or current.previous_version or ""
+    if target == current.version:
+        raise RegistryError(
+            "this version is the champion already",
+            found=f"version {target} of {current.model}",
+            allowed="a version that was champion before",
+            remedy="name another version, or leave it out for the previous one",
+        )
+    if event_of_version(connection, current.model, target) is None:
+        raise UndecidedError(
+            "a rollback goes to a version that was champion before",
+            found=f"version {target} of {current.model}, which never was",
+            allowed=f"the previous version, {_named(current.previous_version)}, or an earlier champion",
+            remedy=f"list them: evergreen status {current.model}",
+        )
+    return target
+
+
+def _used_decision(used: ReleaseEvent, current: ReleaseEvent | None) -> ReleaseEvent:
+    if current is not None and current.decision_id == used.decision_id:
+        return current
+    raise UndecidedError(
+        "the decision was used already, and the champion has moved on since",
+        found=f"decision {used.decision_id} made version {used.version} champion as release {used.generation}"
+        + (f"; now it is version {current.version}, by {current.action}: {current.reason}" if current else ""),
+        allowed="a decision promotes once",
+        remedy=f"to bring version {used.version} back on purpose: evergreen rollback {used.model} --to {used.version}",
+    )
+
+
+def _require_champion(model: str, found: str | None, expected: str | None) -> None:
+    if found == expected:
+        return
+    raise PromotionConflictError(
+        "somebody else moved the champion meanwhile",
+        found=f"the champion of {model} is {_named(found)}",
+        allowed=f"{_named(expected)}, which the challenger was judged against",
+        remedy="run the training again: the gate then compares with the new champion",
+    )
+
+
+def _known_version(connection: Connection, model: str, version: str) -> ChampionVersion:
+    found = find_version(connection, model, version)
+    if found is None:
+        raise UndecidedError(
+            "the version is not one that Evergreen registered",
+            found=f"version {version} of {model}",
+            allowed="a version written by the `register` stage, with its digest and decision",
+            remedy=f"run the training so that it registers one: evergreen run training {model}",
+        )
+    return found
+
+
+def _vouched(connection: Connection, version: ChampionVersion, decision_id: str) -> DecisionRecord:
+    record = find_decision(connection, decision_id)
+    return require_decision(record, decision_id=decision_id, model=version.model, bundle_digest=version.bundle_digest)
+
+
+def _next_event(
+    version: ChampionVersion,
+    current: ReleaseEvent | None,
+    action: Literal["promote", "rollback"],
+    *,
+    reason: str,
+    rollout: str,
+    actor: str,
+    request_id: str | None = None,
+) -> ReleaseEvent:
+    return ReleaseEvent(
+        model=version.model,
+        generation=current.generation + 1 if current else 1,
+        action=action,
+        version=version.version,
+        previous_version=current.version if current else None,
+        decision_id=version.decision_id,
+        rollout=rollout,
+        reason=reason[:_REASON_CHARACTERS],
+        actor=actor,
+        request_id=request_id or None,
+        happened_at=datetime.now(UTC),
+    )
+
+
+def _named(version: str | None) -> str:
+    return f"version {version}" if version else "no champion"
