@@ -111,6 +111,9 @@ class Database:
 
 def _open_engine(url: str) -> Engine:
     engine = create_engine(url, poolclass=NullPool)
+    if engine.dialect.name == "postgresql":
+        # One view from the first look to the last write; by default each statement would see what committed just before it.
+        return engine.execution_options(isolation_level="REPEATABLE READ")
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -148,6 +151,8 @@ def _create_under_lock(engine: Engine) -> None:
         _use_write_ahead_log(path)
     with _begin_to_write(engine) as connection:
         if engine.dialect.name == "postgresql":
+            # Whoever waited for the lock must see what its holder made.
+            connection.execute(text("SET TRANSACTION ISOLATION LEVEL READ COMMITTED"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
         if stored_version(connection) is None:
             create_tables(connection)

@@ -8,23 +8,29 @@ generation, and the database lets one of them through. MLflow's aliases follow; 
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
 
-from evergreen.errors import PromotionConflictError, RegistryError
+from evergreen.errors import RegistryError
 from evergreen.registry import moves
 from evergreen.registry.aliases import MlflowAliases
 from evergreen.registry.database import Database
 from evergreen.registry.decisions import find_decision
-from evergreen.registry.timeline import ReleaseEvent, latest_event, list_events, person_at_machine
+from evergreen.registry.timeline import latest_event, list_events, person_at_machine
 from evergreen.registry.version_rows import add_version, find_version, list_versions
 from evergreen.registry.vouching import require_decision
 from evergreen.results import Release
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection
+
     from evergreen.registry.aliases import AliasMirror
     from evergreen.registry.decisions import DecisionRecord
+    from evergreen.registry.timeline import ReleaseEvent
     from evergreen.results import ChampionVersion
     from evergreen.settings import Settings
 
@@ -113,19 +119,8 @@ class ReleaseRegistry:
             StoreUnavailableError: A store did not answer; trying again is safe.
         """
         self._require_in_mlflow(model, version)
-        try:
-            with self._database.writing() as connection:
-                event = moves.promote(
-                    connection,
-                    model,
-                    version,
-                    decision_id,
-                    expected_champion,
-                    rollout=rollout,
-                    actor=actor or person_at_machine(),
-                )
-        except IntegrityError as error:
-            raise _lost_the_race(model, expected_champion) from error
+        move = partial(moves.promote, rollout=rollout, actor=actor or person_at_machine())
+        event = self._move(lambda connection: move(connection, model, version, decision_id, expected_champion))
         self.repair(model)
         return self._release(event)
 
@@ -157,19 +152,16 @@ class ReleaseRegistry:
             UndecidedError: No decision vouches for that version, or it never was champion.
             PromotionConflictError: Somebody else moved the champion meanwhile.
         """
-        try:
-            with self._database.writing() as connection:
-                event = moves.roll_back(
-                    connection,
-                    model,
-                    reason,
-                    to_version=to_version,
-                    expected_champion=expected_champion,
-                    actor=actor or person_at_machine(),
-                    request_id=request_id,
-                )
-        except IntegrityError as error:
-            raise _lost_the_race(model, expected_champion) from error
+        present = self.champion(model)
+        move = partial(
+            moves.roll_back,
+            to_version=to_version,
+            # Two pairs of hands at the same moment take back one release, not two.
+            expected_champion=expected_champion or (present.version if present else None),
+            actor=actor or person_at_machine(),
+            request_id=request_id,
+        )
+        event = self._move(lambda connection: move(connection, model, reason))
         try:
             self.repair(model)
         except Exception:
@@ -197,6 +189,16 @@ class ReleaseRegistry:
             self._mirror.show(model, event.version, event.previous_version)
             shown = event
 
+    def _move(self, move: Callable[[Connection], ReleaseEvent]) -> ReleaseEvent:
+        try:
+            with self._database.writing() as connection:
+                return move(connection)
+        except IntegrityError:
+            # Somebody wrote this generation first (on PostgreSQL, where looking locks nobody out). The move's own rules say
+            # what that means: the same request, or a conflict.
+            with self._database.writing() as connection:
+                return move(connection)
+
     def _require_in_mlflow(self, model: str, version: str) -> None:
         known = self.version(model, version)
         if known is not None and not self._mirror.holds(known):
@@ -217,12 +219,3 @@ class ReleaseRegistry:
             decision_id=event.decision_id,
             rollout=event.rollout,
         )
-
-
-def _lost_the_race(model: str, expected: str | None) -> PromotionConflictError:
-    return PromotionConflictError(
-        "somebody else moved the champion at the same moment",
-        found=f"another release of {model} was written first",
-        allowed=f"one release at a time, on top of {f'version {expected}' if expected else 'the present champion'}",
-        remedy=f"look at the new champion (evergreen status {model}) and decide again",
-    )
