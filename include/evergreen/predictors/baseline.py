@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from evergreen.predictors.arrays import Matrix, Vector, log_odds
+from evergreen.predictors.plain_data import PlainData
 from evergreen.results import Result
 
 SMOOTHING_ROWS = 20.0
@@ -23,7 +24,7 @@ class GroupRate(Result):
     rows: int
 
 
-class RateTable(Result):
+class RateTable(PlainData):
     """Rates by group; a group with a missing or unseen part gets the overall rate."""
 
     overall: float = Field(gt=0, lt=1)

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field
 
+from evergreen.predictors.plain_data import PlainData
 from evergreen.results import Result
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from scipy.sparse import csr_matrix
 
     from evergreen.predictors.arrays import Matrix, Vector
@@ -42,7 +45,7 @@ class CategoricalTerm(Result):
     """Weight of a missing or unseen value."""
 
 
-class LogisticModel(Result):
+class LogisticModel(PlainData):
     """`intercept` plus one term per column of the encoder's matrix, in its order."""
 
     intercept: float
@@ -52,13 +55,22 @@ class LogisticModel(Result):
     def score(self, matrix: Matrix) -> Vector:
         """Return log-odds, shape (n_rows,); a row's score does not depend on the rows beside it."""
         total = np.full(len(matrix), self.intercept, dtype=np.float64)
+        for contribution in self.contributions(matrix):
+            total += contribution
+        return total
+
+    def contributions(self, matrix: Matrix) -> Iterator[Vector]:
+        """Yield what each column adds to the log-odds, shape (n_rows,), in the matrix's order."""
         for position, term in enumerate(self.numeric):
             values = matrix[:, position].astype(np.float64)
-            total += term.weight * _standardised(values, term) + term.weight_if_missing * np.isnan(values)
+            yield term.weight * _standardised(values, term) + term.weight_if_missing * np.isnan(values)
         for position, category in enumerate(self.categorical, start=len(self.numeric)):
             table = np.array([*category.weights, category.weight_if_missing], dtype=np.float64)
-            total += table[_known_codes(matrix[:, position], len(category.weights))]
-        return total
+            yield np.take(table, _known_codes(matrix[:, position], len(category.weights)))
+
+    def with_intercept(self, intercept: float) -> LogisticModel:
+        """Return the model with another intercept."""
+        return self.model_copy(update={"intercept": intercept})
 
     def with_weights(self, intercept: float, weights: Vector) -> LogisticModel:
         """Return the model with fitted weights, shape (n_design_columns,), in the order of `design`."""

@@ -1,12 +1,11 @@
 """What a bundle says about itself: `manifest.json`, whose digest is the bundle's name.
 
-It holds no path, no time of day and no host name: the same inputs give the same bytes. Its text is canonical (sorted keys).
+It holds no path, no time of writing and no host name: the same inputs give the same bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
@@ -16,6 +15,7 @@ from evergreen.definitions.training import CandidateName
 from evergreen.digests import digest_bytes
 from evergreen.predictors.calibration import Calibration
 from evergreen.predictors.encoder import Encoder
+from evergreen.predictors.plain_data import PlainData
 from evergreen.results import Result
 
 FileName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.(ubj|onnx|json|py)$")]
@@ -43,7 +43,7 @@ class BundleFile(Result):
         return cls(sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
 
 
-class BundleManifest(Result):
+class BundleManifest(PlainData):
     """Everything about a trained model but its bytes."""
 
     format: Literal[1] = 1
@@ -77,10 +77,6 @@ class BundleManifest(Result):
     lock_digest: str
     """Digest of the locked requirements."""
     files: dict[FileName, BundleFile]
-
-    def to_bytes(self) -> bytes:
-        """Return the canonical text."""
-        return (json.dumps(self.to_xcom(), sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
 
     @property
     def digest(self) -> str:
