@@ -11,7 +11,7 @@ import typer
 from evergreen.cli import local
 from evergreen.cli.arguments import find_definition, read_settings
 from evergreen.cli.console import standard_output
-from evergreen.cli.local import AIRFLOW_PORT, MLFLOW_PORT, AirflowPort, MlflowPort
+from evergreen.cli.local import AirflowPort, MlflowPort  # noqa: TC001 - typer reads annotations at run time
 from evergreen.cli.outcome import show_scored, show_training
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    airflow_port: AirflowPort = AIRFLOW_PORT,
-    mlflow_port: MlflowPort = MLFLOW_PORT,
+    airflow_port: AirflowPort = None,
+    mlflow_port: MlflowPort = None,
     challenge: Annotated[
         bool, typer.Option("--challenge/--no-challenge", help="A month later, let a challenger meet the champion.")
     ] = True,

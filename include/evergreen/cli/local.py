@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
 PANEL = "This machine"
 
 AirflowPort = Annotated[
-    int, typer.Option(envvar="EVERGREEN_AIRFLOW_PORT", min=1, max=65535, help="Port of Airflow on 127.0.0.1.")
+    int | None,
+    typer.Option(envvar="EVERGREEN_AIRFLOW_PORT", min=1, max=65535, help="Port of Airflow on 127.0.0.1. Default: 8080."),
 ]
-MlflowPort = Annotated[int, typer.Option(envvar="EVERGREEN_MLFLOW_PORT", min=1, max=65535, help="Port of MLflow on 127.0.0.1.")]
+MlflowPort = Annotated[
+    int | None,
+    typer.Option(envvar="EVERGREEN_MLFLOW_PORT", min=1, max=65535, help="Port of MLflow on 127.0.0.1. Default: 8081."),
+]
 WaitSeconds = Annotated[float, typer.Option(min=1, help="Longest wait until every part is healthy, in seconds.")]
 
-AIRFLOW_PORT = 8080
-MLFLOW_PORT = 8081
 WAIT_SECONDS = 240.0
 
 
@@ -37,9 +40,7 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=PANEL)(doctor)
 
 
-def up(
-    airflow_port: AirflowPort = AIRFLOW_PORT, mlflow_port: MlflowPort = MLFLOW_PORT, wait_seconds: WaitSeconds = WAIT_SECONDS
-) -> None:
+def up(airflow_port: AirflowPort = None, mlflow_port: MlflowPort = None, wait_seconds: WaitSeconds = WAIT_SECONDS) -> None:
     """Start Airflow and MLflow on this machine and wait until they are healthy.
 
     Everything listens on 127.0.0.1 only, keeps its data and logs below EVERGREEN_HOME (.evergreen/) and is watched by a
@@ -76,12 +77,20 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-def layout_of(settings: Settings, airflow_port: int = AIRFLOW_PORT, mlflow_port: int = MLFLOW_PORT) -> StackLayout:
-    """Return the layout of the stack of these settings."""
+def layout_of(settings: Settings, airflow_port: int | None = None, mlflow_port: int | None = None) -> StackLayout:
+    """Return the layout of the stack of these settings.
+
+    A port that is not given is the one the running stack has, else the usual one.
+    """
     from evergreen.cli.stack.layout import StackLayout
+    from evergreen.cli.stack.lifecycle import find_running
     from evergreen.settings import PROJECT_ROOT
 
-    return StackLayout(settings.home, PROJECT_ROOT, airflow_port, mlflow_port)
+    usual = StackLayout(settings.home, PROJECT_ROOT)
+    running = find_running(usual)
+    if running:
+        usual = replace(usual, airflow_port=running.airflow_port, mlflow_port=running.mlflow_port)
+    return replace(usual, airflow_port=airflow_port or usual.airflow_port, mlflow_port=mlflow_port or usual.mlflow_port)
 
 
 def start(layout: StackLayout, settings: Settings, wait_seconds: float = WAIT_SECONDS) -> RunningStack:

@@ -39,6 +39,16 @@ class StackRecord:
     """When the supervisor began, seconds since the epoch."""
     components: dict[str, ComponentRecord] = field(default_factory=dict)
 
+    @property
+    def airflow_port(self) -> int:
+        """Port in `airflow_url`."""
+        return int(self.airflow_url.rpartition(":")[2])
+
+    @property
+    def mlflow_port(self) -> int:
+        """Port in `mlflow_url`."""
+        return int(self.mlflow_url.rpartition(":")[2])
+
     def leaders(self) -> list[ProcessIdentity]:
         """Return every process that opened a session of its own."""
         return [component.process for component in self.components.values() if component.process]
