@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from evergreen.definitions.words import Column, Duration, Name, Section
+from evergreen.definitions.between_tables import between_tables, unknown_column
+from evergreen.definitions.problems import Mistake, spell
+from evergreen.definitions.words import AnyDuration, Column, Delay, Duration, Name, Section
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evergreen.definitions.problems import Path
 
 ColumnType = Literal["string", "integer", "number", "boolean", "timestamp"]
 
@@ -31,15 +39,20 @@ class SqlSource(Section):
     """SQLAlchemy URL, without a password: put that in the environment or use `connection`."""
     connection: str | None = None
     """Airflow connection id."""
-    recheck: Duration = timedelta(days=7)
+    recheck: Delay = timedelta(days=7)
     """How far back a night queries again for corrected rows."""
 
-    @model_validator(mode="after")
-    def _one_address(self) -> Self:
-        if (self.url is None) == (self.connection is None):
-            msg = "give exactly one of `url` and `connection`"
-            raise ValueError(msg)
-        return self
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield a missing or doubled address, and a password."""
+        yield from _exactly_one(self, "url", "connection")
+        if self.url and re.search(r"://[^/@:]*:[^/@]+@", self.url):
+            yield Mistake(
+                ("url",),
+                "a password in a definition",
+                "user and password before the @",
+                "an address without a password",
+                hint="keep it in an Airflow connection and name that in `connection`",
+            )
 
 
 class Table(Section):
@@ -54,7 +67,7 @@ class Table(Section):
     """Columns that name one row."""
     event_time: Column | None = None
     """Timestamp (UTC) of what the row tells; none for a reference table."""
-    available_after: Duration = timedelta(0)
+    available_after: AnyDuration = timedelta(0)
     """When a row may be read, counted from its event time; negative for what is known ahead."""
     available_at: Column | None = None
     """Timestamp column that says when a row became available; takes the place of `available_after`."""
@@ -68,28 +81,63 @@ class Table(Section):
         """True for a table without days."""
         return self.event_time is None
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if (self.files is None) == (self.sql is None):
-            msg = "give exactly one of `files` and `sql`"
-            raise ValueError(msg)
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield what does not fit together within one table."""
+        yield from _exactly_one(self, "files", "sql")
         if self.files is not None:
-            if not self.files.endswith((".parquet", ".csv", ".jsonl")):
-                msg = "`files` must end in .parquet, .csv or .jsonl"
-                raise ValueError(msg)
-            if self.files.startswith("/") or ".." in self.files.split("/"):
-                msg = "`files` must stay below the model's landing folder"
-                raise ValueError(msg)
-            if ("{day}" in self.files) == self.is_reference:
-                msg = "a table with `event_time` needs `{day}` in `files`, and a reference table must not have it"
-                raise ValueError(msg)
+            yield from self._files_mistakes(self.files)
+        yield from _repeated(self.key, ("key",))
         if self.columns:
-            named = [*self.key, *(c for c in (self.event_time, self.available_at) if c)]
-            missing = [c for c in named if c not in self.columns]
-            if missing:
-                msg = f"`columns` leaves out {', '.join(missing)}"
-                raise ValueError(msg)
-        return self
+            yield from self._column_mistakes()
+        for name in ("available_at", "join") if self.is_reference else ():
+            if name == "available_at" and self.available_at:
+                yield Mistake(
+                    ("available_at",),
+                    "a reference table is always readable",
+                    f"`available_at: {self.available_at}`",
+                    "`available_at` beside an `event_time`",
+                    rests_on=(("event_time",),),
+                )
+        if self.join and self.is_reference and self.join.within:
+            yield Mistake(
+                ("join", "within"),
+                "rows of a reference table have no age",
+                "`within` without an `event_time`",
+                "`within` for a table with `event_time`",
+                rests_on=(("event_time",),),
+            )
+
+    def _files_mistakes(self, files: str) -> Iterator[Mistake]:
+        at: Path = ("files",)
+        if not files.endswith((".parquet", ".csv", ".jsonl")):
+            yield Mistake(at, "an unknown file format", spell(files), "a path that ends in .parquet, .csv or .jsonl")
+        if files.startswith("/") or ".." in files.split("/") or "://" in files:
+            yield Mistake(at, "a path that leaves the model's landing folder", spell(files), "a path below it")
+        unknown = [word for word in re.findall(r"\{[^}]*\}?", files) if word != "{day}"]
+        if unknown:
+            yield Mistake(at, "an unknown placeholder", spell(unknown[0]), "`{day}`", "did you mean `{day}`?")
+        elif ("{day}" in files) == self.is_reference:
+            found = "`{day}` without `event_time`" if self.is_reference else "`event_time`, and no `{day}`"
+            allowed = "both `event_time` and `{day}` in `files`, or, for a reference table, neither"
+            yield Mistake(at, "days of files and event times belong together", found, allowed, rests_on=(("event_time",),))
+
+    def _column_mistakes(self) -> Iterator[Mistake]:
+        named: list[tuple[Path, str]] = [(("key", index), column) for index, column in enumerate(self.key)]
+        moments = [(field, getattr(self, field)) for field in ("event_time", "available_at")]
+        named += [((field,), column) for field, column in moments if column]
+        named += [(("join", "by", index), column) for index, column in enumerate(self.join.by if self.join else ())]
+        for at, column in named:
+            yield from unknown_column(column, self.columns, at, rests_on=("columns",))
+        for field, column in moments:
+            kind = self.columns.get(column or "", "timestamp")
+            if kind != "timestamp":
+                yield Mistake(
+                    ("columns", column),
+                    f"the column of `{field}` is no timestamp",
+                    spell(kind),
+                    "`timestamp`",
+                    rests_on=((field,),),
+                )
 
 
 class Label(Section):
@@ -102,12 +150,9 @@ class Label(Section):
     equals: str | int | bool | None = None
     """The answer is yes when the column has this value. A missing value is no label at all."""
 
-    @model_validator(mode="after")
-    def _one_rule(self) -> Self:
-        if (self.above is None) == (self.equals is None):
-            msg = "give exactly one of `above` and `equals`"
-            raise ValueError(msg)
-        return self
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield a missing or doubled rule."""
+        yield from _exactly_one(self, "above", "equals")
 
 
 class Data(Section):
@@ -119,28 +164,27 @@ class Data(Section):
     """First day of the history."""
     last_day: date | None = None
     """Last day of the history, for a data set that has ended; no night is scheduled after it."""
-    predict_before: Duration = timedelta(0)
+    predict_before: Delay = timedelta(0)
     """How long before its event time a row is predicted; nothing later may be read for it."""
     label: Label
     tables: dict[Name, Table] = Field(min_length=1)
 
-    @model_validator(mode="after")
-    def _references(self) -> Self:
-        for field, table in (("rows", self.rows), ("label.table", self.label.table)):
-            if table not in self.tables:
-                msg = f"`{field}` names table {table!r}, which is not in `tables` ({', '.join(self.tables)})"
-                raise ValueError(msg)
-        rows, label = self.tables[self.rows], self.tables[self.label.table]
-        if rows.is_reference:
-            msg = f"table {self.rows!r} holds the rows to predict and needs an `event_time`"
-            raise ValueError(msg)
-        if rows.join is not None:
-            msg = f"table {self.rows!r} holds the rows to predict and cannot be joined onto itself"
-            raise ValueError(msg)
-        if label.key != rows.key:
-            msg = f"tables {self.rows!r} and {self.label.table!r} must have the same `key`, so that labels find their rows"
-            raise ValueError(msg)
-        if label.is_reference:
-            msg = f"table {self.label.table!r} holds the labels and needs an `event_time`"
-            raise ValueError(msg)
-        return self
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield what the tables, the rows to predict and the label have against each other."""
+        yield from between_tables(self)
+
+
+def _exactly_one(section: Section, first: str, second: str) -> Iterator[Mistake]:
+    given = [name for name in (first, second) if getattr(section, name) is not None]
+    if len(given) != 1:
+        found = f"both `{first}` and `{second}`" if given else f"neither `{first}` nor `{second}`"
+        at: Path = (second,) if given else ()
+        yield Mistake(
+            at, f"`{first}` and `{second}` stand for each other", found, "exactly one of them", rests_on=((first,), (second,))
+        )
+
+
+def _repeated(columns: tuple[str, ...], at: tuple[str | int, ...]) -> Iterator[Mistake]:
+    for index, column in enumerate(columns):
+        if column in columns[:index]:
+            yield Mistake((*at, index), "a column is named twice", spell(column), "each column once")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from evergreen.definitions.words import Column, Duration, Section
+from evergreen.definitions.problems import Mistake, spell
+from evergreen.definitions.words import Column, Duration, Section, format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MetricName = Literal["roc_auc", "average_precision", "log_loss", "brier_score", "calibration_error", "cost_per_row"]
 
@@ -30,6 +34,17 @@ class Guard(Section):
     """Largest loss against the champion, in the metric's unit."""
     limit: float | None = None
     """Worst value in absolute terms: a floor where higher is better, a ceiling where lower is."""
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield a guard that guards nothing."""
+        if self.max_worsening is None and self.limit is None:
+            yield Mistake(
+                (),
+                "a guard without a threshold",
+                "neither `max_worsening` nor `limit`",
+                "one of them, or both",
+                rests_on=(("max_worsening",), ("limit",)),
+            )
 
 
 class Slice(Section):
@@ -69,3 +84,18 @@ class Gate(Section):
     seed: int = 20130101
     max_onnx_difference: float = Field(1e-5, gt=0)
     """Largest absolute difference between XGBoost's and ONNX Runtime's scores."""
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield a holdout that cannot be judged on, and slices named twice."""
+        if self.holdout < timedelta(days=self.min_days):
+            yield Mistake(
+                ("holdout",),
+                "the holdout is shorter than the fewest days to judge on",
+                spell(format_duration(self.holdout)),
+                f"at least {self.min_days}d, or a lower `min_days`",
+                rests_on=(("min_days",),),
+            )
+        columns = [part.by for part in self.slices]
+        for index, column in enumerate(columns):
+            if column in columns[:index]:
+                yield Mistake(("slices", index, "by"), "a column is sliced by twice", spell(column), "each column once")

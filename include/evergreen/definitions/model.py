@@ -6,10 +6,11 @@ import hashlib
 import json
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import PrivateAttr, StringConstraints, model_validator
+from pydantic import PrivateAttr, StringConstraints
 
+from evergreen.definitions.between_sections import between_sections
 from evergreen.definitions.data import Data
 from evergreen.definitions.features import Features
 from evergreen.definitions.gate import Gate
@@ -19,24 +20,39 @@ from evergreen.definitions.training import Training
 from evergreen.definitions.validation import Validation
 from evergreen.definitions.words import Name, Section
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evergreen.definitions.problems import Mistake
+
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=100), "text of 1 to 100 characters"]
+
 
 class ModelDefinition(Section):
     """One model: `include/models/<name>/model.yaml`."""
 
     name: Name
     """Same as its folder; names DAGs, tables and the registered model."""
-    title: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    title: Annotated[str, StringConstraints(min_length=1, max_length=200), "text of 1 to 200 characters"]
     """One sentence: the question the model answers."""
-    owner: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    owner: Annotated[str, StringConstraints(min_length=1, max_length=100), "text of 1 to 100 characters"]
     """Who answers for it."""
-    tags: tuple[str, ...] = ()
+    tags: tuple[Tag, ...] = ()
+    """Shown with the DAGs, to filter by."""
     schedule: Schedule = Schedule()
+    """The clock."""
     data: Data
+    """Tables, keys, time and the label."""
     validation: Validation = Validation()
+    """What the data must be."""
     features: Features = Features()
+    """Where the feature code is and how far back it may look."""
     training: Training = Training()
+    """Candidates, search, calibration, costs."""
     gate: Gate = Gate()
+    """When a challenger replaces the champion."""
     release: ReleasePlan = ReleasePlan()
+    """How a promoted challenger reaches traffic."""
 
     _folder: Path = PrivateAttr(default=Path())
 
@@ -62,15 +78,16 @@ class ModelDefinition(Section):
     def digest(self, *sections: str) -> str:
         """Digest of the named sections (all of them when none is named): 32 hexadecimal characters.
 
-        Stages key their results by the sections they read, so that a new gate threshold does not train again.
+        Stages key their results by the sections they read, so that a new gate threshold does not train again. The order
+        of keys, comments and the spelling of a duration (14d or 2w) do not count.
+
+        Raises:
+            KeyError: There is no such section.
         """
-        value = self.model_dump(mode="json", include=set(sections) or None)
+        sections_by_name = self.model_dump(mode="json")
+        value = {name: sections_by_name[name] for name in sections or sections_by_name}
         return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
 
-    @model_validator(mode="after")
-    def _validated_tables_exist(self) -> Self:
-        unknown = sorted(set(self.validation.tables) - set(self.data.tables))
-        if unknown:
-            msg = f"`validation.tables` names {', '.join(unknown)}, not in `data.tables` ({', '.join(self.data.tables)})"
-            raise ValueError(msg)
-        return self
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield what the sections have against each other."""
+        yield from between_sections(self)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from evergreen.definitions.words import Column, Duration, Section
+from evergreen.definitions.problems import Mistake, spell
+from evergreen.definitions.words import Column, Duration, Section, format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CandidateName = Literal["baseline", "logistic_regression", "xgboost"]
 
@@ -32,12 +36,17 @@ class Costs(Section):
     true_positive: float = 0.0
     true_negative: float = 0.0
 
-    @model_validator(mode="after")
-    def _mistakes_cost_more(self) -> Self:
-        if self.false_positive <= self.true_negative or self.false_negative <= self.true_positive:
-            msg = "a mistake must cost more than the right answer: `false_positive` and `false_negative` are too low"
-            raise ValueError(msg)
-        return self
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield a mistake that costs no more than the right answer would have."""
+        for wrong, right in (("false_positive", "true_negative"), ("false_negative", "true_positive")):
+            if getattr(self, wrong) <= getattr(self, right):
+                yield Mistake(
+                    (wrong,),
+                    f"a mistake that costs no more than `{right}`",
+                    spell(getattr(self, wrong)),
+                    f"more than {getattr(self, right)}",
+                    rests_on=((right,),),
+                )
 
 
 class Training(Section):
@@ -61,3 +70,18 @@ class Training(Section):
     device: Literal["cpu", "cuda"] = "cpu"
     min_rows: int = Field(1000, ge=50)
     """Fewest labelled rows to learn from."""
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield candidates named twice, and folds that leave a limited window nothing to learn from."""
+        for index, name in enumerate(self.candidates):
+            if name in self.candidates[:index]:
+                yield Mistake(("candidates", index), "a candidate is named twice", spell(name), "each candidate once")
+        needed = self.search.folds * self.search.fold
+        if isinstance(self.window, timedelta) and self.window <= needed:
+            yield Mistake(
+                ("window",),
+                "the window is used up by the folds",
+                spell(format_duration(self.window)),
+                f"more than {self.search.folds} folds of {format_duration(self.search.fold)}",
+                rests_on=(("search", "folds"), ("search", "fold")),
+            )

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from evergreen.definitions.problems import Mistake, spell
 from evergreen.definitions.words import Duration, Name, Section, Share
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 Severity = Literal["fail", "quarantine", "warn"]
-ExpectationName = Annotated[str, StringConstraints(pattern=r"^Expect[A-Za-z]+$")]
+ExpectationName = Annotated[
+    str, StringConstraints(pattern=r"^Expect[A-Za-z0-9]+$"), "a class name such as ExpectColumnValuesToBeBetween"
+]
 
 
 class Expectation(Section):
@@ -33,6 +39,17 @@ class RowCount(Section):
     max_share: float = Field(2.0, gt=0)
     """Most rows, as a share of the trailing median."""
     severity: Literal["fail", "warn"] = "fail"
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield an empty range."""
+        if self.min_share > self.max_share:
+            yield Mistake(
+                ("min_share",),
+                "more rows at least than at most",
+                spell(self.min_share),
+                f"at most `max_share`, {self.max_share}",
+                rests_on=(("max_share",),),
+            )
 
 
 class Novelty(Section):

@@ -1,0 +1,69 @@
+"""What the sections of a definition must agree on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from evergreen.definitions.between_tables import unknown_column, unknown_table
+from evergreen.definitions.problems import Mistake
+from evergreen.definitions.words import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evergreen.definitions.model import ModelDefinition
+    from evergreen.definitions.problems import Path
+    from evergreen.definitions.validation import TableValidation
+
+_COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list", "column_set")
+"""How Great Expectations calls the columns an expectation is about."""
+
+
+def between_sections(definition: ModelDefinition) -> Iterator[Mistake]:
+    """Yield every disagreement between sections."""
+    for name, rules in definition.validation.tables.items():
+        yield from unknown_table(name, definition.data.tables, ("validation", "tables", name), rests_on=("data", "tables"))
+        table = definition.data.tables.get(name)
+        if table is not None and table.columns:
+            yield from _columns_exist(rules, frozenset(table.columns), name)
+    yield from _history_suffices(definition)
+
+
+def _columns_exist(rules: TableValidation, columns: frozenset[str], table: str) -> Iterator[Mistake]:
+    here: Path = ("validation", "tables", table)
+    named: list[tuple[Path, object]] = [((*here, "max_null_share", column), column) for column in rules.max_null_share]
+    named += [((*here, "novelty", "ignore", index), column) for index, column in enumerate(rules.novelty.ignore)]
+    for index, expectation in enumerate(rules.expectations):
+        for argument in _COLUMN_ARGUMENTS:
+            at = (*here, "expectations", index, "arguments", argument)
+            value = expectation.arguments.get(argument)
+            if isinstance(value, list):
+                named += [((*at, place), column) for place, column in enumerate(value)]
+            elif value is not None:
+                named.append((at, value))
+    for at, column in named:
+        yield from unknown_column(str(column), sorted(columns), at, rests_on=("data", "tables", table, "columns"))
+
+
+def _history_suffices(definition: ModelDefinition) -> Iterator[Mistake]:
+    """A data set that has ended must be long enough for the holdout, the folds and something to learn from."""
+    data, search, holdout = definition.data, definition.training.search, definition.gate.holdout
+    if data.last_day is None or data.last_day < data.first_day:
+        return
+    history = data.last_day - data.first_day + timedelta(days=1)
+    needed = holdout + search.folds * search.fold
+    if history <= needed:
+        folds = f"{search.folds} folds of {format_duration(search.fold)}"
+        yield Mistake(
+            ("gate", "holdout"),
+            "the history is used up by the holdout and the folds",
+            f"{format_duration(history)} of history, a holdout of {format_duration(holdout)} and {folds}",
+            f"more history than {format_duration(needed)}",
+            rests_on=(
+                ("data", "first_day"),
+                ("data", "last_day"),
+                ("training", "search", "folds"),
+                ("training", "search", "fold"),
+            ),
+        )
