@@ -1,0 +1,63 @@
+"""Where each table, bundle and page of a model lives: the one place that spells a path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evergreen.files import join_uri
+
+if TYPE_CHECKING:
+    from evergreen.settings import Settings
+
+SOURCE_DIGEST_LENGTH = 12
+"""Characters of the feature code's digest that name its table; the whole digest is in every result."""
+
+
+def landing_folder(settings: Settings, model: str) -> str:
+    """Return where upstream systems put a model's files."""
+    return join_uri(settings.landing_uri, model)
+
+
+def listing_uri(settings: Settings, model: str, table: str) -> str:
+    """Return where ingest remembers which landing files it has read."""
+    return join_uri(settings.tables_uri, model, "_landing", f"{table}.json")
+
+
+def raw_uri(settings: Settings, model: str, table: str) -> str:
+    """Return where a source table's rows are kept, by day."""
+    return join_uri(settings.tables_uri, model, "raw", table)
+
+
+def quarantine_uri(settings: Settings, model: str, table: str) -> str:
+    """Return where a source table's quarantined rows are kept, by day."""
+    return join_uri(settings.tables_uri, model, "quarantine", table)
+
+
+def features_uri(settings: Settings, model: str, source_digest: str) -> str:
+    """Return where the features computed by one feature code are kept, by day."""
+    return join_uri(settings.tables_uri, model, "features", source_digest[:SOURCE_DIGEST_LENGTH])
+
+
+def labels_uri(settings: Settings, model: str) -> str:
+    """Return where labels are kept, by day."""
+    return join_uri(settings.tables_uri, model, "labels")
+
+
+def predictions_uri(settings: Settings, model: str) -> str:
+    """Return where batch predictions are kept, by day."""
+    return join_uri(settings.tables_uri, model, "predictions")
+
+
+def validations_uri(settings: Settings, model: str) -> str:
+    """Return where the outcomes of validation are kept, by day."""
+    return join_uri(settings.tables_uri, model, "validations")
+
+
+def bundles_uri(settings: Settings, model: str) -> str:
+    """Return the folder of candidate bundles, each named by its digest."""
+    return join_uri(settings.artifacts_uri, model, "bundles")
+
+
+def report_uri(settings: Settings, model: str, stage: str, name: str) -> str:
+    """Return where a stage's page for people is written, such as `…/gate/<key>.html`."""
+    return join_uri(settings.reports_uri, model, stage, name)

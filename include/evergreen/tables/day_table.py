@@ -1,0 +1,330 @@
+"""Tables kept by day: every version stays readable, a commit is whole or not there, unchanged days are not rewritten.
+
+A table is a Delta Lake table partitioned by `_day` (ISO text) and `_digest` (the content digest of that day's rows). The
+digests stand in the log, so that comparing days reads no data. This is the only module that knows Delta Lake.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evergreen.digests import digest_json, digest_table
+from evergreen.errors import DataError, EvergreenError, StoreUnavailableError
+from evergreen.files import is_s3
+from evergreen.tables.arrow_types import keepable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from deltalake import DeltaTable
+
+    from evergreen.files import Files
+
+DAY, DIGEST, POSITION = "_day", "_digest", "_position"
+REFERENCE_DAY = date(1970, 1, 1)
+"""The one day under which a table without days is kept."""
+MAX_ATTEMPTS = 12
+"""Tries against other writers; each reads the table anew."""
+CONFIGURATION = {
+    # Versions are what trainings are repeated from: neither the log nor replaced files may expire by themselves.
+    "delta.enableExpiredLogCleanup": "false",
+    "delta.logRetentionDuration": "interval 36500 days",
+    "delta.deletedFileRetentionDuration": "interval 36500 days",
+    # A reader opens at most this many small log files.
+    "delta.checkpointInterval": "20",
+}
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One day of a table, as its log tells it."""
+
+    day: date
+    digest: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class WriteResult:
+    """What a write left behind."""
+
+    version: int
+    written: tuple[date, ...]
+    """Days that were added, replaced or removed; the others were already there."""
+    partitions: dict[date, Partition]
+    """Every day of the table at `version`."""
+
+
+class DayTable:
+    """Rows by day at a local path or `s3://bucket/prefix`; nothing need exist before the first write."""
+
+    def __init__(self, uri: str, files: Files) -> None:
+        self.uri = uri
+        self._options = files.delta_options if is_s3(uri) else None
+
+    def version(self) -> int | None:
+        """Return the newest version, or None when nothing was ever written."""
+        table = self._open()
+        return None if table is None else int(table.version())
+
+    def schema(self, version: int | None = None) -> pa.Schema | None:
+        """Return the rows' columns and types without `_day`, `_digest`, `_position`; None when there is no table."""
+        table = self._open(version)
+        return None if table is None else _row_schema(table)
+
+    def partitions(self, version: int | None = None) -> dict[date, Partition]:
+        """Return the days of a version (default: the newest), in order; reads the log alone."""
+        table = self._open(version)
+        return {} if table is None else _partitions(table)
+
+    def write_days(self, days: Mapping[date, pa.Table], *, metadata: Mapping[str, str] | None = None) -> WriteResult:
+        """Make each named day hold exactly these rows, in one commit.
+
+        A day whose content digest is already there is not rewritten; a day of no rows is removed; other days stay as they
+        are. When another writer comes in between, the comparison is made again.
+
+        Args:
+            days: At least one day, its rows in the order that `_position` will number.
+            metadata: Words to keep with the commit.
+
+        Raises:
+            DataError: The types cannot be kept, or clash with those of days that stay.
+            StoreUnavailableError: Other writers kept coming in between, or the store did not answer.
+        """
+        kept = {day: keepable(days[day]) for day in sorted(days)}
+        digests = {day: digest_table(rows) if rows.num_rows else "" for day, rows in kept.items()}
+        for attempt in range(MAX_ATTEMPTS):
+            table = self._open()
+            found = {} if table is None else _partitions(table)
+            changed = [day for day in kept if digests[day] != (found[day].digest if day in found else "")]
+            if table is not None and not changed:
+                return WriteResult(int(table.version()), (), found)
+            rows = _stack({day: kept[day] for day in changed or kept}, digests)
+            if self._commit(table, rows, changed, stay=not set(found) <= set(changed) or not rows.num_rows, metadata=metadata):
+                table = self._open()
+                if table is not None:
+                    return WriteResult(int(table.version()), tuple(changed), _partitions(table))
+            time.sleep(random.uniform(0.02, 0.1) * min(attempt + 1, 5))  # writers that met once should not meet again
+        raise StoreUnavailableError(
+            "other writers kept changing the same days",
+            found=f"{MAX_ATTEMPTS} attempts at {self.uri}",
+            allowed="one writer of a day at a time",
+            remedy="run again when the other run has finished",
+        )
+
+    def read(self, version: int, *, days: Collection[date] | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return rows of a version ordered by (`_day`, `_position`), with `_day` (date32), `_digest` and `_position`.
+
+        Args:
+            version: A version that was written before; the newest one is never assumed.
+            days: Only these days; default all. Days that are not there give no rows.
+            columns: Only these columns, besides the three; default all.
+
+        Raises:
+            DataError: The version, one of its files or one of the columns is not there.
+        """
+        table = self._open(version)
+        if table is None:
+            raise _missing_version(self.uri, version, "no table")
+        schema = _row_schema(table)
+        wanted = list(schema.names if columns is None else columns)
+        unknown = sorted(set(wanted) - set(schema.names))
+        if unknown:
+            raise DataError(
+                f"a table has no column {unknown[0]!r}",
+                found=f"{self.uri} at version {version}: {', '.join(schema.names)}"[:500],
+                allowed="the table's own columns",
+                remedy="correct the name, or read a version that has the column",
+            )
+        only = None if days is None else pc.field(DAY).isin(pa.array([day.isoformat() for day in days], pa.string()))
+        with _store_errors(self.uri):
+            try:
+                dataset = table.to_pyarrow_dataset()
+                rows = dataset.to_table(columns=[*wanted, DAY, DIGEST, POSITION], filter=only)
+            except FileNotFoundError as error:
+                raise _missing_version(self.uri, version, str(error)[:300]) from error
+        return _in_order(rows)
+
+    @staticmethod
+    def snapshot_digest(partitions: Iterable[Partition]) -> str:
+        """Return the digest over (day, content digest) of some days, in whatever order they come."""
+        return digest_json(sorted([partition.day.isoformat(), partition.digest] for partition in partitions))
+
+    def _open(self, version: int | None = None) -> DeltaTable | None:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError, TableNotFoundError
+
+        with _store_errors(self.uri):
+            try:
+                return DeltaTable(self.uri, version=version, storage_options=self._options)
+            except TableNotFoundError:
+                return None
+            except DeltaError as error:
+                if version is None:
+                    raise
+                raise _missing_version(self.uri, version, str(error)[:300]) from error
+
+    def _commit(
+        self,
+        table: DeltaTable | None,
+        rows: pa.Table,
+        changed: Collection[date],
+        *,
+        stay: bool,
+        metadata: Mapping[str, str] | None,
+    ) -> bool:
+        """Replace the changed days in one commit; False when another writer was there first."""
+        from deltalake import CommitProperties, write_deltalake
+        from deltalake.exceptions import CommitFailedError
+
+        properties = CommitProperties(custom_metadata=dict(metadata)) if metadata else None
+        with _store_errors(self.uri):
+            try:
+                if table is None:
+                    write_deltalake(
+                        self.uri,
+                        _typed(rows, None),
+                        mode="error",
+                        partition_by=[DAY, DIGEST],
+                        configuration=CONFIGURATION,
+                        storage_options=self._options,
+                        commit_properties=properties,
+                    )
+                    return True
+                schema = _row_schema(table)
+                rows = _typed(rows, schema if stay else None)
+                write_deltalake(
+                    table,
+                    rows,
+                    mode="overwrite",
+                    predicate=f"{DAY} IN ({', '.join(repr(day.isoformat()) for day in changed)})",
+                    schema_mode=_schema_mode(rows, schema, stay=stay),
+                    commit_properties=properties,
+                )
+            except (CommitFailedError, FileExistsError):
+                return False
+        return True
+
+
+class _store_errors:
+    """Turn a store that does not answer into a retryable error."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        unreachable = isinstance(error, OSError) and not isinstance(error, FileNotFoundError | EvergreenError)
+        if unreachable and is_s3(self._uri):
+            raise StoreUnavailableError(
+                "a table's store did not answer",
+                found=f"{self._uri}: {str(error)[:500]}",
+                allowed="a bucket that answers and that these credentials may use",
+                remedy="check EVERGREEN_S3_ENDPOINT_URL, the AWS credentials and the bucket name, then run again",
+            ) from error
+
+
+def _row_schema(table: DeltaTable) -> pa.Schema:
+    schema = pa.schema(table.schema().to_arrow())
+    return pa.schema([field for field in schema if field.name not in (DAY, DIGEST, POSITION)])
+
+
+def _partitions(table: DeltaTable) -> dict[date, Partition]:
+    actions = pa.table(table.get_add_actions(flatten=True))
+    if not actions.num_rows:
+        return {}
+    found: dict[date, Partition] = {}
+    columns = (f"partition.{DAY}", f"partition.{DIGEST}", "num_records")
+    for text, digest, rows in zip(*(actions.column(name).to_pylist() for name in columns), strict=True):
+        day = date.fromisoformat(text)
+        known = found.get(day, Partition(day, digest, 0))
+        if known.digest != digest or rows is None:
+            raise DataError(
+                f"a table holds {day} in a way that this project does not write",
+                found=f"{table.table_uri} at version {table.version()}: digests {known.digest} and {digest}, {rows} rows",
+                allowed="one content digest per day, with row counts in the log",
+                remedy="restore the table's last version that Evergreen wrote, or move the table away and run again",
+            )
+        found[day] = Partition(day, digest, known.rows + rows)
+    return dict(sorted(found.items()))
+
+
+def _stack(days: Mapping[date, pa.Table], digests: Mapping[date, str]) -> pa.Table:
+    """Put days under each other, with the three columns that place each row."""
+    placed = []
+    for day, rows in days.items():
+        count = rows.num_rows
+        placed.append(
+            rows.append_column(POSITION, pa.array(np.arange(count), pa.int64()))
+            .append_column(DAY, pa.repeat(pa.scalar(day.isoformat()), count))
+            .append_column(DIGEST, pa.repeat(pa.scalar(digests[day]), count))
+        )
+    try:
+        return pa.concat_tables(placed, promote_options="default")
+    except pa.ArrowException as error:
+        raise _clash("days of one write have different types", str(error)[:300]) from error
+
+
+def _typed(rows: pa.Table, schema: pa.Schema | None) -> pa.Table:
+    """Bring rows to the types of the days that stay (`schema`), and refuse what those do not share."""
+    if schema is not None:
+        for field in schema:
+            if field.name not in rows.column_names:
+                rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
+            index = rows.schema.get_field_index(field.name)
+            found = rows.schema.field(index).type
+            if pa.types.is_null(found):
+                rows = rows.set_column(index, field, pa.nulls(rows.num_rows, field.type))
+            elif not found.equals(field.type) and not pa.types.is_nested(found):
+                raise _clash(f"column {field.name!r} changed its type", f"{found} where other days have {field.type}")
+    for field in rows.schema:
+        if pa.types.is_null(field.type):
+            raise _clash(f"column {field.name!r} has no type", "no value on any day")
+    return rows
+
+
+def _schema_mode(rows: pa.Table, schema: pa.Schema, *, stay: bool) -> Literal["merge", "overwrite"] | None:
+    names = set(rows.column_names) - {DAY, DIGEST, POSITION}
+    if stay:
+        return "merge" if names - set(schema.names) else None
+    same = names == set(schema.names) and all(rows.schema.field(field.name).type == field.type for field in schema)
+    return None if same else "overwrite"
+
+
+def _in_order(rows: pa.Table) -> pa.Table:
+    """Order rows by day and position, and give the day its type."""
+    index = rows.schema.get_field_index(DAY)
+    rows = rows.set_column(index, DAY, rows.column(DAY).cast(pa.string()).cast(pa.date32()))
+    place = rows.column(DAY).cast(pa.int32()).to_numpy().astype(np.int64) << 40
+    place |= rows.column(POSITION).to_numpy()
+    if np.all(place[:-1] < place[1:]):
+        return rows
+    return rows.take(pa.array(np.argsort(place, kind="stable")))
+
+
+def _clash(what: str, found: str) -> DataError:
+    return DataError(
+        what,
+        found=found,
+        allowed="one type per column on all days of a table",
+        remedy="give the column one type in every day (for a source table: declare it under `columns`), then write all days",
+    )
+
+
+def _missing_version(uri: str, version: int, found: str) -> DataError:
+    return DataError(
+        f"version {version} of a table cannot be read",
+        found=f"{uri}: {found}",
+        allowed="a version that was written and not vacuumed away",
+        remedy="train from a newer snapshot, or bring the table's files back from a backup",
+    )
