@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from evergreen.errors import SettingsError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 """The checkout (or the folder that holds the installed package)."""
@@ -18,7 +20,7 @@ class Settings(BaseSettings):
     With nothing set, everything lives under `.evergreen/` beside the project. A URI is a local path or `s3://bucket/prefix`.
     """
 
-    model_config = SettingsConfigDict(env_prefix="EVERGREEN_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="EVERGREEN_", frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     home: Path = PROJECT_ROOT / ".evergreen"
     """Folder of everything that has no address of its own."""
@@ -58,6 +60,19 @@ class Settings(BaseSettings):
 
     threads: int = Field(1, ge=1)
     """Threads one training may use."""
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            wrong = error.errors()[:10]
+            names = ["EVERGREEN_" + "_".join(str(part) for part in each["loc"]).upper() for each in wrong]
+            raise SettingsError(
+                f"{', '.join(names)} cannot be used",
+                found="; ".join(f"{name}={str(each['input'])[:80]!r}" for name, each in zip(names, wrong, strict=True)),
+                allowed="; ".join(each["msg"].removeprefix("Input should be ") for each in wrong),
+                remedy="correct or unset the variable; docs/reference/settings.md lists all of them",
+            ) from None
 
     @model_validator(mode="after")
     def _fill_addresses(self) -> Self:

@@ -35,6 +35,7 @@ class SqlSource(Section):
     """A query in place of files. Its parameters are `:start` and `:end`, the moments that bound one day."""
 
     query: str
+    """SQL text."""
     url: str | None = None
     """SQLAlchemy URL, without a password: put that in the environment or use `connection`."""
     connection: str | None = None
@@ -144,7 +145,9 @@ class Label(Section):
     """What is to be predicted: yes or no."""
 
     table: Name
+    """The table that holds the answers; not the one whose rows are predicted."""
     column: Column
+    """The column that holds the answer."""
     above: float | None = None
     """The answer is yes when the column is greater than this."""
     equals: str | int | bool | None = None
@@ -167,7 +170,9 @@ class Data(Section):
     predict_before: Delay = timedelta(0)
     """How long before its event time a row is predicted; nothing later may be read for it."""
     label: Label
+    """What is to be predicted."""
     tables: dict[Name, Table] = Field(min_length=1)
+    """Every raw table, by name; `features.py` sees them all."""
 
     def mistakes(self) -> Iterator[Mistake]:
         """Yield what the tables, the rows to predict and the label have against each other."""

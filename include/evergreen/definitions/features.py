@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Features(Section):
-    """Features."""
+    """Where the feature code is and how far back it may look."""
 
     code: str = "features.py"
     """File beside model.yaml with `row_features(rows, entities)` and, if wanted, `entity_features(history, as_of)`."""

@@ -20,6 +20,7 @@ class Primary(Section):
     """The metric that decides."""
 
     metric: MetricName = "roc_auc"
+    """Its name."""
     minimum_effect: float = Field(0.002, ge=0)
     """Smallest improvement worth a release, in the metric's unit."""
     confidence: float = Field(0.95, gt=0.5, lt=1)
@@ -30,6 +31,7 @@ class Guard(Section):
     """A metric that must not get worse."""
 
     metric: MetricName
+    """Its name."""
     max_worsening: float | None = Field(None, ge=0)
     """Largest loss against the champion, in the metric's unit."""
     limit: float | None = None
@@ -51,6 +53,7 @@ class Slice(Section):
     """A column whose every value is judged on its own."""
 
     by: Column
+    """Column of the rows, joined column or feature."""
     min_rows: int = Field(300, ge=1)
     """Values with fewer holdout rows are shown but not judged."""
     max_drop: float = Field(0.02, ge=0)
@@ -61,8 +64,11 @@ class Budget(Section):
     """What serving may cost."""
 
     single_row_p99_ms: float = Field(20.0, gt=0)
+    """Milliseconds in which 99 of 100 single rows are scored."""
     batch_1000_rows_ms: float = Field(500.0, gt=0)
+    """Milliseconds for a batch of 1,000 rows."""
     model_mb: float = Field(50.0, gt=0)
+    """Largest model, in megabytes."""
 
 
 class Gate(Section):
@@ -75,13 +81,19 @@ class Gate(Section):
     min_days: int = Field(10, ge=2)
     """Fewest holdout days to judge on: days, not rows, are the independent units of the bootstrap."""
     min_positives: int = Field(50, ge=1)
+    """Fewest holdout rows whose answer is yes."""
     primary: Primary = Primary()
+    """The metric that decides."""
     guards: tuple[Guard, ...] = (Guard(metric="log_loss", max_worsening=0.01), Guard(metric="calibration_error", limit=0.1))
+    """Metrics that must not get worse, or not pass a limit."""
     slices: tuple[Slice, ...] = ()
+    """Columns whose every value is judged on its own."""
     budget: Budget = Budget()
+    """What serving may cost."""
     resamples: int = Field(1000, ge=200, le=100_000)
     """Bootstrap resamples."""
     seed: int = 20130101
+    """Where the bootstrap begins."""
     max_onnx_difference: float = Field(1e-5, gt=0)
     """Largest absolute difference between XGBoost's and ONNX Runtime's scores."""
 

@@ -16,6 +16,7 @@ from evergreen.definitions.words import SHAPE_ONLY
 from evergreen.errors import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from evergreen.definitions.positions import Document
@@ -56,11 +57,12 @@ def load_definitions(definitions_dir: Path) -> dict[str, ModelDefinition]:
     return found.sound
 
 
-def read_definitions(definitions_dir: Path) -> Definitions:
-    """Read every model.yaml one level below a folder, so that a broken one does not hide the others."""
+def read_definitions(definitions_dir: Path, names: Sequence[str] = ()) -> Definitions:
+    """Read every model.yaml one level below a folder, or the named ones; a broken one does not hide the others."""
     sound: dict[str, ModelDefinition] = {}
     problems: list[Problem] = []
-    for folder in sorted(path.parent for path in definitions_dir.glob(f"*/{FILE}")):
+    all_folders = sorted(path.parent for path in definitions_dir.glob(f"*/{FILE}"))
+    for folder in [definitions_dir / name for name in names] or all_folders:
         definition, mistakes = _read(folder)
         problems += mistakes
         if definition is not None and not mistakes:

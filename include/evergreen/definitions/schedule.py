@@ -31,8 +31,11 @@ class Schedule(Section):
     at: TimeOfDay = "03:00"
     """Local time of the nightly run, and the moment a plain date means as an as-of."""
     timezone: Timezone = "UTC"
+    """Whose midnight ends a day, and whose clock `at` is on."""
     training: Literal["nightly", "weekly", "manual"] = "nightly"
+    """How often a challenger is trained: every night, on Mondays, or only when somebody triggers it."""
     scoring: Literal["nightly", "manual"] = "nightly"
+    """How often the newest complete day is scored."""
     timeout_minutes: int = Field(120, ge=1)
     """Longest run of one task."""
     retries: int = Field(2, ge=0, le=10)

@@ -6,6 +6,7 @@ import json
 import types
 import typing
 from datetime import date, timedelta
+from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
@@ -25,16 +26,23 @@ _PLAIN_WORDS: dict[object, str] = {
     bool: "`true` or `false`",
     date: "a day such as 2013-01-31",
     timedelta: "a duration such as 90m, 2h or 14d",
+    FilePath: "a path",
     Any: "any value",
 }
-_LIMIT_WORDS = (("gt", "greater than"), ("ge", "at least"), ("lt", "less than"), ("le", "at most"))
+_LIMIT_WORDS = (
+    ("gt", "greater than"),
+    ("ge", "at least"),
+    ("lt", "less than"),
+    ("le", "at most"),
+    ("min_length", "in number at least"),
+)
 
 
 def annotation_at(root: type[Section], path: Path) -> object:
     """Return the type of what stands at a path, with its limits; None where nothing belongs."""
     annotation: object = root
     for part in path:
-        section = _section_in(annotation)
+        section = section_in(annotation)
         if section is not None:
             field = section.model_fields.get(str(part))
             annotation = field.rebuild_annotation() if field else None
@@ -43,10 +51,18 @@ def annotation_at(root: type[Section], path: Path) -> object:
     return annotation
 
 
+def section_in(annotation: object) -> type[Section] | None:
+    """Return the section among the alternatives of a type; None when there is none."""
+    for part in _alternatives(annotation):
+        if isinstance(part, type) and issubclass(part, Section):
+            return part
+    return None
+
+
 def fields_at(root: type[Section], path: Path) -> dict[str, FieldInfo] | None:
     """Return the fields of the section at a path; None where no section belongs."""
     annotation = annotation_at(root, path)
-    section = _section_in(annotation)
+    section = section_in(annotation)
     return dict(section.model_fields) if section else None
 
 
@@ -105,13 +121,6 @@ def placeholder(annotation: Any) -> object:
     return None
 
 
-def _section_in(annotation: object) -> type[Section] | None:
-    for part in _alternatives(annotation):
-        if isinstance(part, type) and issubclass(part, Section):
-            return part
-    return None
-
-
 def _element_of(annotation: object) -> object:
     for part in _alternatives(annotation):
         if get_origin(part) is tuple:
@@ -139,14 +148,12 @@ def _annotated_words(annotation: object, metadata: tuple[object, ...]) -> str:
     given = next((extra for extra in metadata if isinstance(extra, str)), None)
     if given is not None:
         return given
-    limits = {
-        name: getattr(part, name)
-        for extra in metadata
-        for part in _constraints(extra)
-        for name, _ in _LIMIT_WORDS
-        if hasattr(part, name)
-    }
+    parts = [part for extra in metadata for part in _constraints(extra)]
+    limits = {name: getattr(part, name) for part in parts for name, _ in _LIMIT_WORDS if hasattr(part, name)}
     text = type_words(annotation)
+    fewest = next((part.min_length for part in parts if hasattr(part, "min_length")), 0)
+    if fewest:
+        return f"{text} ({fewest} or more)"
     if limits.keys() >= {"ge", "le"}:
         return f"{text} from {limits['ge']} to {limits['le']}"
     bounds = [f"{words} {limits[name]}" for name, words in _LIMIT_WORDS if limits.get(name) is not None]

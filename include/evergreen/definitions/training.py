@@ -20,6 +20,7 @@ class Search(Section):
     """Budget of the hyper-parameter search; whichever limit comes first ends it."""
 
     trials: int = Field(20, ge=1, le=1000)
+    """Most hyper-parameter sets tried."""
     seconds: float | None = Field(None, gt=0)
     """Wall-clock limit. Default none: a limit in seconds makes the outcome depend on the machine's speed."""
     folds: int = Field(3, ge=1, le=10)
@@ -32,9 +33,13 @@ class Costs(Section):
     """What each kind of answer costs, in any one unit; sets the decision threshold."""
 
     false_positive: float = 1.0
+    """Said yes, was no."""
     false_negative: float = 1.0
+    """Said no, was yes."""
     true_positive: float = 0.0
+    """Said yes, was yes."""
     true_negative: float = 0.0
+    """Said no, was no."""
 
     def mistakes(self) -> Iterator[Mistake]:
         """Yield a mistake that costs no more than the right answer would have."""
@@ -50,7 +55,7 @@ class Costs(Section):
 
 
 class Training(Section):
-    """Training."""
+    """What is trained, on which history, within which budget."""
 
     window: Duration | Literal["all"] = "all"
     """History to learn from, counted back from the holdout; `all` starts at the first day."""
@@ -59,15 +64,19 @@ class Training(Section):
     baseline_by: tuple[Column, ...] = ()
     """Features whose combination's past rate is the baseline's answer; none: the overall rate."""
     search: Search = Search()
+    """Budget of the hyper-parameter search."""
     calibration: Literal["sigmoid", "isotonic", "none"] = "sigmoid"
     """How scores become probabilities, learned on out-of-fold scores."""
     class_weight: Literal["none", "balanced"] = "none"
     """`balanced` weighs the rarer class up while learning; calibration brings the probabilities back."""
     costs: Costs = Costs()
+    """What each kind of answer costs."""
     refit: bool = False
     """Fit the promoted challenger again on all matured rows, and score that refit again before it ships."""
     seed: int = 20130101
+    """Where every random choice begins."""
     device: Literal["cpu", "cuda"] = "cpu"
+    """Where XGBoost trains."""
     min_rows: int = Field(1000, ge=50)
     """Fewest labelled rows to learn from."""
 

@@ -34,11 +34,13 @@ class RowCount(Section):
     """A day's rows against the same table's trailing days."""
 
     trailing: Duration = timedelta(days=28)
+    """How far back, by day, the usual number of rows is taken from."""
     min_share: float = Field(0.5, ge=0)
     """Fewest rows, as a share of the trailing median."""
     max_share: float = Field(2.0, gt=0)
     """Most rows, as a share of the trailing median."""
     severity: Literal["fail", "warn"] = "fail"
+    """What a day with too few or too many rows does."""
 
     def mistakes(self) -> Iterator[Mistake]:
         """Yield an empty range."""
@@ -56,6 +58,7 @@ class Novelty(Section):
     """Values never seen in the trailing history: new categories, numbers beyond any seen."""
 
     severity: Severity = "warn"
+    """What a new value does."""
     range_margin: float = Field(0.1, ge=0)
     """How far beyond the seen range a number may lie, as a share of that range."""
     max_categories: int = Field(1000, ge=1)
@@ -70,12 +73,15 @@ class TableValidation(Section):
     freshness: Duration | None = None
     """Largest age of the newest day at `as_of`. Default: two days after a row becomes available; none for reference tables."""
     row_count: RowCount = RowCount()
+    """How many rows a day may have."""
     novelty: Novelty = Novelty()
+    """What counts as never seen."""
     deduplicate: Literal["none", "exact", "keep_last"] = "none"
     """`none`: a repeated key fails. `exact`: whole-row copies are dropped and counted. `keep_last`: a key's last row stays."""
     max_null_share: dict[str, Share] = Field(default_factory=dict)
     """Largest share of missing values a column may have in any new day, as a fraction."""
     expectations: tuple[Expectation, ...] = ()
+    """Expectations of Great Expectations."""
 
 
 class Validation(Section):

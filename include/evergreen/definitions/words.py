@@ -77,6 +77,24 @@ def format_duration(value: timedelta) -> str:
     return f"{seconds}s"
 
 
+def shown(value: object) -> str:
+    """Return a default value the way a reference page shows it, in YAML's spelling."""
+    if value is None:
+        return "none"
+    if isinstance(value, timedelta):
+        return f"`{format_duration(value)}`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, Section):
+        given = value.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+        return ", ".join(f"`{key}: {part}`" for key, part in given.items())
+    if isinstance(value, tuple):
+        return "; ".join(shown(item) for item in value) or "none"
+    if isinstance(value, dict):
+        return "none" if not value else ", ".join(f"`{key}: {part}`" for key, part in value.items())
+    return f"`{value}`" if str(value) else "empty"
+
+
 def fits(words: str, test: Callable[[Any], bool]) -> AfterValidator:
     """Return a validator that says in words what it takes."""
 
