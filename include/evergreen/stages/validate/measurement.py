@@ -23,7 +23,9 @@ class DayProfile(Result):
     copies: int
     """Rows that the declared de-duplication dropped."""
     due: bool
-    """Whether the day was to be complete; only then are its counts, shares and aggregates judged."""
+    """Whether the day was to be complete at the as-of; only then are its counts, shares and averages judged."""
+    due_at: AwareDatetime | None
+    """When it was to be complete; None when nothing told."""
     settled_at: AwareDatetime | None
     """When the last of its rows became readable; None while some were not, and for reference tables."""
     lag_seconds: float | None
@@ -99,7 +101,7 @@ class TableMeasurement(Result):
     previous: DayProfile | None = None
     """For a reference table: the version accepted before this one."""
     missing_days: tuple[date, ...] = ()
-    """Days without any row, after the last judged one and before the newest due one."""
+    """Due days without any row, but for the gaps that an earlier night was let through with."""
     newest_age_seconds: float | None = None
     """Age of the newest day with readable rows at the as-of, counted from the day's end; None when there is none."""
     lag_seconds: float = 0.0
@@ -111,4 +113,6 @@ class TableMeasurement(Result):
     novelties: tuple[Novelty, ...] = ()
     quarantined: int = 0
     """Rows of the new days set aside."""
+    reasons: dict[str, int] = {}
+    """Rows by reason; a row with two reasons counts in both."""
     holds_label: bool = False
