@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 FILES = ("training", "scoring", "operations", "broken_definitions")
 
 
-def main() -> None:
+def test_parse_time_with_1_and_100_definitions():
     with tempfile.TemporaryDirectory() as folder:
         one, hundred = Path(folder) / "one", Path(folder) / "hundred"
         _copies(one, 1)
@@ -28,9 +28,8 @@ def main() -> None:
             whole = [_measure(file, models, None) for models in (one, hundred)]
             kind = {"operations": "rollback"}.get(file, file)
             single = [_measure(file, models, f"m000.{kind}") for models in (one, hundred)]
-            cells = "".join(
-                f"{seconds * 1000:>{width}.1f} ms" for seconds, width in zip([*whole, *single], (11, 14, 9, 10), strict=True)
-            )
+            widths = zip([*whole, *single], (11, 14, 9, 10), strict=True)
+            cells = "".join(f"{seconds * 1000:>{width}.1f} ms" for seconds, width in widths)
             print(f"{file:<20}{cells}{single[1] / single[0]:>8.2f}")
 
 
@@ -65,7 +64,4 @@ def _parse(path: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["parse"]:
-        _parse(sys.argv[2])
-    else:
-        main()
+    _parse(sys.argv[2])
