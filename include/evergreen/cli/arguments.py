@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evergreen.errors import SettingsError
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -39,21 +37,9 @@ def read_settings() -> Settings:
     Raises:
         SettingsError: A variable has a value that is not allowed.
     """
-    from pydantic import ValidationError
-
     from evergreen.settings import Settings
 
-    try:
-        return Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        variable = "EVERGREEN_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise SettingsError(
-            f"the environment variable {variable} has a value that is not allowed",
-            found=repr(first["input"]),
-            allowed=first["msg"],
-            remedy=f"correct or unset {variable}; docs/reference lists every setting",
-        ) from error
+    return Settings()
 
 
 def find_definition(name: str, settings: Settings) -> ModelDefinition:
@@ -65,10 +51,14 @@ def find_definition(name: str, settings: Settings) -> ModelDefinition:
     """
     from evergreen.definitions import load_definition
 
-    names = model_names(settings.definitions_dir)
-    if name not in names:
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]}?" if near else f" There is: {', '.join(names) or 'no model at all'}."
-        msg = f"there is no model {name!r} in {settings.definitions_dir}.{hint}"
-        raise typer.BadParameter(msg, param_hint="MODEL")
+    if name not in model_names(settings.definitions_dir):
+        raise unknown_model(name, settings.definitions_dir)
     return load_definition(settings.definitions_dir / name)
+
+
+def unknown_model(name: str, definitions_dir: Path) -> typer.BadParameter:
+    """Return the usage error for a name that no model has, with the nearest one that some model has."""
+    names = model_names(definitions_dir)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"Did you mean {near[0]}?" if near else f"There is: {', '.join(names) or 'no model at all'}."
+    return typer.BadParameter(f"there is no model {name!r} in {definitions_dir}. {hint}", param_hint="MODEL")

@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING
 
 from evergreen import errors
 from evergreen.cli.console import standard_output
-from evergreen.definitions.reference import definition_reference
-from evergreen.definitions.schema import SCHEMA_FILE, write_schema
-from evergreen.definitions.shape import field_words
-from evergreen.definitions.words import shown
 from evergreen.errors import EvergreenError
-from evergreen.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,11 +34,17 @@ def reference() -> None:
 
 def reference_pages() -> dict[str, str]:
     """Return the text of every generated page by file name."""
+    from evergreen.definitions.reference import definition_reference
+
     return {"definition.md": definition_reference(), "settings.md": settings_reference(), "errors.md": errors_reference()}
 
 
-def write_reference(root: Path = PROJECT_ROOT) -> list[Path]:
-    """Write the pages and the editors' schema into a checkout; return those that changed."""
+def write_reference(root: Path | None = None) -> list[Path]:
+    """Write the pages and the editors' schema into a checkout, by default this one; return those that changed."""
+    from evergreen.definitions.schema import SCHEMA_FILE, write_schema
+    from evergreen.settings import PROJECT_ROOT
+
+    root = root or PROJECT_ROOT
     folder = root / PAGES
     folder.mkdir(parents=True, exist_ok=True)
     changed = []
@@ -58,10 +59,14 @@ def write_reference(root: Path = PROJECT_ROOT) -> list[Path]:
 
 def settings_reference() -> str:
     """Return the page of every environment variable."""
-    rows = [
-        f"| `EVERGREEN_{name.upper()}` | {field_words(field)} | {_portable(shown(field.default))} | {field.description} |"
-        for name, field in Settings.model_fields.items()
-    ]
+    from evergreen.definitions.shape import field_words
+    from evergreen.definitions.words import shown
+    from evergreen.settings import PROJECT_ROOT, Settings
+
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = shown(field.default).replace(str(PROJECT_ROOT), "<project>")
+        rows.append(f"| `EVERGREEN_{name.upper()}` | {field_words(field)} | {default} | {field.description} |")
     return "\n".join([SETTINGS_INTRODUCTION, "| variable | takes | default | meaning |", "|---|---|---|---|", *rows, ""])
 
 
@@ -85,10 +90,6 @@ def _tree(kind: type[EvergreenError]) -> Iterator[type[EvergreenError]]:
 
 def _first_line(kind: type) -> str:
     return inspect.cleandoc(kind.__doc__ or "").splitlines()[0]
-
-
-def _portable(text: str) -> str:
-    return text.replace(str(PROJECT_ROOT), "<project>")
 
 
 SETTINGS_INTRODUCTION = """\

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from evergreen.cli import main
 from evergreen.errors import StackError
 
-HEAVY = {"pandas", "numpy", "pyarrow", "mlflow", "airflow", "sqlalchemy", "requests", "psutil", "deltalake", "xgboost"}
+HEAVY = {"pandas", "numpy", "pyarrow", "mlflow", "airflow", "sqlalchemy", "requests", "psutil", "pydantic", "deltalake"}
 COMMANDS = ("check", "schema", "seed", "run", "status", "decisions", "replay", "rollback", "up", "down", "demo", "doctor")
 
 
@@ -82,12 +82,6 @@ def test_a_wrong_setting_names_its_variable(runner: CliRunner, monkeypatch: pyte
     assert "EVERGREEN_THREADS" in result.output
 
 
-def test_check_says_what_each_definition_is_about(runner: CliRunner) -> None:
-    result = runner.invoke(main.app, ["check", "flight_delays"])
-    assert result.exit_code == 0, result.output
-    assert "✓ flight_delays: Will a flight leaving New York" in result.output
-
-
 def test_help_is_light_and_quick() -> None:
     code = (
         "import sys\nfrom evergreen.cli import main\n"
@@ -100,7 +94,7 @@ def test_help_is_light_and_quick() -> None:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         times.append(time.monotonic() - began)
     assert done.stderr == ""
-    assert min(times) < 0.5 * (1 if (os.getloadavg()[0] < 3) else 3)
+    assert min(times) < 0.5
 
 
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1", "FORCE_COLOR": ""}, {}])
