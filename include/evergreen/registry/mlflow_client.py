@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evergreen.errors import StoreUnavailableError
+from evergreen.files import is_s3, join_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +28,14 @@ _ENVIRONMENT = {
 }
 
 
-def quieten_mlflow() -> None:
-    """Switch off MLflow's telemetry and progress bars, before it is imported; what the environment says already stays."""
+def quieten_mlflow(settings: Settings) -> None:
+    """Switch off MLflow's telemetry, progress bars and chatter, before it is imported; what the environment says stays."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    if settings.s3_endpoint_url:
+        os.environ.setdefault("MLFLOW_S3_ENDPOINT_URL", settings.s3_endpoint_url)
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def open_client(settings: Settings) -> MlflowClient:
@@ -37,11 +44,35 @@ def open_client(settings: Settings) -> MlflowClient:
     Raises:
         StoreUnavailableError: MLflow did not answer.
     """
-    quieten_mlflow()
+    quieten_mlflow(settings)
     from mlflow import MlflowClient
 
     with mlflow_answering(settings):
         return MlflowClient(tracking_uri=settings.mlflow_tracking_uri, registry_uri=settings.mlflow_tracking_uri)
+
+
+def is_server(settings: Settings) -> bool:
+    """Return whether MLflow is asked through a server, which then keeps the artifacts too."""
+    return settings.mlflow_tracking_uri.startswith(("http://", "https://"))
+
+
+def experiment_of(client: MlflowClient, settings: Settings, model: str) -> str:
+    """Return the id of the experiment named like the model, made if it is not there.
+
+    Without a server its artifacts need an address of their own, or they land in whatever folder the process runs in.
+    """
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(model)
+    if found is None:
+        location = None if is_server(settings) else _as_uri(join_uri(settings.artifacts_uri, "mlflow", model))
+        try:
+            return str(client.create_experiment(model, artifact_location=location))
+        except MlflowException as error:
+            found = client.get_experiment_by_name(model)
+            if error.error_code != "RESOURCE_ALREADY_EXISTS" or found is None:
+                raise
+    return str(found.experiment_id)
 
 
 @contextmanager
@@ -66,6 +97,10 @@ def mlflow_answering(settings: Settings) -> Iterator[None]:
 
 
 _REFUSALS = {"RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE", "INVALID_STATE", "BAD_REQUEST"}
+
+
+def _as_uri(root: str) -> str:
+    return root if is_s3(root) else Path(root.removeprefix("file://")).absolute().as_uri()
 
 
 def _no_answer(settings: Settings, error: Exception) -> StoreUnavailableError:
