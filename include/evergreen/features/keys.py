@@ -1,0 +1,28 @@
+"""The text of a row's key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def key_text(rows: pa.Table, key: Sequence[str]) -> pa.Array:
+    """Return each row's key as one text: a single column's own text, or several joined by `|`, no two keys alike.
+
+    Args:
+        rows: Rows, n_rows of them.
+        key: Key columns, in the definition's order.
+
+    Returns:
+        String array of n_rows values.
+    """
+    texts = [pc.fill_null(rows.column(name).cast(pa.string()), "") for name in key]
+    if len(texts) > 1:
+        texts = [pc.replace_substring(pc.replace_substring(text, "\\", "\\\\"), "|", "\\|") for text in texts]
+        texts = [pc.binary_join_element_wise(*texts, "|")]
+    return texts[0].combine_chunks()

@@ -1,0 +1,98 @@
+"""The newest row that could be read at a moment: joins that cannot look ahead."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+NEVER = np.iinfo(np.int64).max
+"""The moment of a row that may never be read: later than any other."""
+ALWAYS = np.iinfo(np.int64).min
+"""The moment of a row that may always be read."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_microseconds(value: datetime | timedelta) -> int:
+    """Return an aware datetime as microseconds since 1970, or a span in microseconds."""
+    span = value - _EPOCH if isinstance(value, datetime) else value
+    return span // timedelta(microseconds=1)
+
+
+def microseconds(column: pa.ChunkedArray, *, missing: int) -> NDArray[np.int64]:
+    """Return timestamps as microseconds since 1970 (UTC): array of shape (n_rows,)."""
+    moments = column.cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+    return np.asarray(moments.fill_null(missing).to_numpy(), dtype=np.int64)
+
+
+def latest_readable(
+    groups: NDArray[np.int64],
+    event_times: NDArray[np.int64],
+    readable_from: NDArray[np.int64],
+    wanted_groups: NDArray[np.int64],
+    moments: NDArray[np.int64],
+    *,
+    within: int | None = None,
+) -> NDArray[np.int64]:
+    """Find, for each wanted group and moment, the group's newest row that could be read by then.
+
+    Newest is latest by event time; of equals the one that became readable last, then the one that stands last. A late
+    correction of an old event therefore never hides a newer event, and a row nobody could read yet is never seen.
+
+    Args:
+        groups: Group of each table row, shape (n_table,); negative belongs to none.
+        event_times: When each table row happened, in any unit, shape (n_table,).
+        readable_from: First moment at which it may be read, same unit, shape (n_table,).
+        wanted_groups: Group each row asks for, shape (n_rows,); negative asks for none.
+        moments: Moment each row asks at, same unit, shape (n_rows,).
+        within: Oldest event allowed, counted back from the moment; none is no limit.
+
+    Returns:
+        Position of the found table row, or -1, shape (n_rows,).
+    """
+    kept = np.flatnonzero((groups >= 0) & (readable_from != NEVER))
+    if kept.size == 0:
+        return np.full(len(moments), -1, dtype=np.int64)
+    order = kept[np.lexsort((kept, event_times[kept], readable_from[kept], groups[kept]))]
+    group, event = groups[order], np.unique(event_times[order], return_inverse=True)[1]
+    newest = _running_newest(group * order.size + event)
+
+    times, rank = np.unique(readable_from[order], return_inverse=True)
+    width = times.size + 1
+    asked = wanted_groups * width + np.searchsorted(times, moments, side="right")
+    last = np.searchsorted(group * width + rank + 1, asked, side="right") - 1
+    found = np.where((last >= 0) & (wanted_groups >= 0) & (group[last] == wanted_groups), order[newest[last]], -1)
+    if within is not None:
+        found[(found >= 0) & (event_times[found] < moments - within)] = -1
+    return found
+
+
+def _running_newest(ranks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Position of the largest rank so far, the later one of equals; ranks of a later group are all larger."""
+    reached = ranks == np.maximum.accumulate(ranks)
+    return np.maximum.accumulate(np.where(reached, np.arange(ranks.size), 0))
+
+
+def shared_groups(table: pa.Table, rows: pa.Table, by: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Number the combinations of `by` alike on both sides; -1 where any of them is missing.
+
+    Returns:
+        Group of each table row, shape (n_table,), and of each row, shape (n_rows,).
+    """
+    groups = np.zeros(table.num_rows + rows.num_rows, dtype=np.int64)
+    missing = np.zeros(groups.size, dtype=np.bool_)
+    for name in by:
+        both = pd.concat([table.column(name).to_pandas(), rows.column(name).to_pandas()], ignore_index=True)
+        codes, values = pd.factorize(both)
+        missing |= codes < 0
+        groups = pd.factorize(groups * (len(values) + 1) + codes)[0]
+    groups[missing] = -1
+    return groups[: table.num_rows], groups[table.num_rows :]
