@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from evergreen.reports.page import render_page
 from evergreen.reports.plots import bar_chart, line_chart
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from markupsafe import Markup
+
+    Curve: TypeAlias = tuple[Sequence[float], Sequence[float]]
 
 _MOST_BARS = 20
 
@@ -29,33 +31,33 @@ class TrainingPictures:
         return {f"plots/{name}.svg": _stand_alone(chart) for name, chart in self.charts.items()}
 
 
-Curve = tuple["Sequence[float]", "Sequence[float]"]
-
-
 def draw_training(
     *,
-    roc: Curve,
-    precision_recall: Curve,
     calibration: Curve,
     importance: Mapping[str, float],
-    learning: Mapping[str, tuple[Sequence[int], Sequence[float]]],
+    learning: Mapping[str, Curve],
+    roc: Curve | None = None,
+    precision_recall: Curve | None = None,
 ) -> TrainingPictures:
     """Draw the charts of one training.
 
     Args:
-        roc: False-positive and true-positive shares.
-        precision_recall: Recall and precision.
         calibration: Mean probability and observed share, by bin.
-        importance: Share by feature, largest first.
+        importance: Share by feature, largest first; empty for a model without features.
         learning: Per series rounds and log loss; empty for models that do not learn in rounds.
+        roc: False-positive and true-positive shares; none where only one answer was seen.
+        precision_recall: Recall and precision; likewise.
     """
-    charts = {
-        "roc": line_chart({"validation": roc}, x_label="false positive share", y_label="true positive share", diagonal=True),
-        "precision_recall": line_chart({"validation": precision_recall}, x_label="recall", y_label="precision"),
-        "calibration": line_chart(
-            {"validation": calibration}, x_label="probability said", y_label="share that came true", diagonal=True, markers=True
-        ),
-    }
+    charts: dict[str, Markup] = {}
+    if roc:
+        charts["roc"] = line_chart(
+            {"validation": roc}, x_label="false positive share", y_label="true positive share", diagonal=True
+        )
+    if precision_recall:
+        charts["precision_recall"] = line_chart({"validation": precision_recall}, x_label="recall", y_label="precision")
+    charts["calibration"] = line_chart(
+        {"validation": calibration}, x_label="probability said", y_label="share that came true", diagonal=True, markers=True
+    )
     if importance:
         charts["importance"] = bar_chart(dict(list(importance.items())[:_MOST_BARS]), x_label="share of importance")
     if learning:
