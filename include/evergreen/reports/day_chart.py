@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 MAX_DAYS = 60
-_WIDTH, _HEIGHT, _TOP, _BOTTOM, _LEFT = 640.0, 132.0, 12.0, 18.0, 44.0
+_WIDTH, _HEIGHT, _TOP, _BOTTOM, _LEFT = 960.0, 128.0, 10.0, 18.0, 44.0
 
 
 def day_chart(rows: Mapping[date, int], new_days: Collection[date], usual: tuple[float, float] | None) -> Markup:
@@ -44,9 +44,7 @@ def day_chart(rows: Mapping[date, int], new_days: Collection[date], usual: tuple
     parts.append(_text(_LEFT, _HEIGHT - 4, first.isoformat(), "start"))
     parts.append(_text(_WIDTH, _HEIGHT - 4, last.isoformat(), "end"))
     label = f"rows by day, {first.isoformat()} to {last.isoformat()}"
-    head = Markup('<svg viewBox="0 0 {:g} {:g}" width="{:g}" role="img" aria-label="{}">').format(
-        _WIDTH, _HEIGHT, _WIDTH, label
-    )
+    head = Markup('<svg viewBox="0 0 {:g} {:g}" width="100%" role="img" aria-label="{}">').format(_WIDTH, _HEIGHT, label)
     return head + Markup().join(parts) + Markup("</svg>")
 
 

@@ -130,16 +130,21 @@ def _novelty_check(
 
 
 def _novelty_text(novelties: list[Novelty]) -> str:
+    """Name new categories with their counts, and how far numbers went; day by day where days differ."""
+    rows = sum(novelty.rows for novelty in novelties)
+    days = said_days([novelty.day for novelty in novelties])
+    if novelties[0].kind == "number":
+        spans = {f"{low} to {high}" if low != high else low: None for low, high in (novelty.bounds for novelty in novelties)}
+        return f"{rows_text(rows)} on {days}: {bounded(list(spans), 4)}"
     counts: dict[str, int] = {}
     for novelty in novelties:
-        for value, rows in novelty.values.items():
-            counts[value] = counts.get(value, 0) + rows
-    what = "new category" if novelties[0].kind == "category" else "number beyond the range"
-    many = "new categories" if novelties[0].kind == "category" else "numbers beyond the range"
-    shown = [f"{value} ({rows_text(rows)})" for value, rows in sorted(counts.items(), key=lambda item: -item[1])]
+        for value, n in novelty.values.items():
+            counts[value] = counts.get(value, 0) + n
     distinct = max(len(counts), *(novelty.distinct for novelty in novelties))
-    text = bounded(shown, 5) if distinct <= len(shown) else bounded(shown[:5]) + f" and {distinct - min(5, len(shown))} more"
-    return f"{distinct} {what if distinct == 1 else many} on {said_days([novelty.day for novelty in novelties])}: {text}"
+    shown = [f"{value} ({rows_text(n)})" for value, n in sorted(counts.items(), key=lambda item: -item[1])[:5]]
+    more = f" and {distinct - len(shown)} more" if distinct > len(shown) else ""
+    what = "new category" if distinct == 1 else "new categories"
+    return f"{distinct} {what} on {days}: {', '.join(shown)}{more}"
 
 
 def usual_rows(measured: TableMeasurement, day: date, rules: RowCount) -> float | None:

@@ -78,8 +78,10 @@ class Novelty(Result):
 
     column: str
     day: date
-    values: dict[str, int]
-    """New categories, or the numbers beyond the range, with their counts; the most frequent ten."""
+    values: dict[str, int] = {}
+    """New categories with their counts; the most frequent ten."""
+    bounds: tuple[str, str] = ("", "")
+    """The lowest and the highest of the numbers beyond the range."""
     rows: int
     distinct: int
     seen: str

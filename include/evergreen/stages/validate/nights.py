@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,7 +13,7 @@ from evergreen.results import Check, CheckOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date, datetime
+    from datetime import date, datetime, tzinfo
 
     from evergreen.stages.validate.measurement import TableMeasurement
     from evergreen.tables.day_table import DayTable
@@ -84,32 +84,32 @@ def record_night(nights: DayTable, day: date, night: Night) -> None:
     nights.write_days({day: rows})
 
 
-def load_history(nights: DayTable, night: Night) -> list[NightLine]:
-    """Return the nights up to and including this one, newest first, sixty at most."""
-    lines = {night.run: _line(night_rows(night).to_pylist())}
+def load_history(nights: DayTable, night: Night, zone: tzinfo) -> list[NightLine]:
+    """Return the nights up to and including this one, newest first, sixty at most; their moments in `zone`."""
+    lines = {night.run: _line(night_rows(night).to_pylist(), zone)}
     version = nights.version()
     if version is not None:
         days = sorted(nights.partitions(version))[-MAX_NIGHTS:]
-        by_run: dict[str, list[dict[str, object]]] = {}
+        by_run: dict[str, list[dict[str, Any]]] = {}
         for row in nights.read(version, days=days).to_pylist():
             by_run.setdefault(row["run"], []).append(row)
         for run, rows in by_run.items():
-            line = _line(rows)
+            line = _line(rows, zone)
             if run != night.run and line.as_of <= night.as_of:
                 lines[run] = line
     newest_last = sorted(lines.values(), key=lambda line: (line.as_of, line.href == night.report))
     return newest_last[::-1][:MAX_NIGHTS]
 
 
-def _line(rows: list[dict[str, object]]) -> NightLine:
+def _line(rows: list[dict[str, Any]], zone: tzinfo) -> NightLine:
     failed = [row for row in rows if row["outcome"] == CheckOutcome.FAILED]
     tables = {row["table"]: (row["new_rows"], row["quarantined_rows"]) for row in rows}
     told = f"{failed[0]['table']}: {failed[0]['target'] or ''} {failed[0]['name']}".replace(":  ", ": ") if failed else ""
     return NightLine(
-        as_of=rows[0]["as_of"],  # type: ignore[arg-type]  # a row of the schema above
+        as_of=rows[0]["as_of"].astimezone(zone),
         outcome=CheckOutcome.FAILED if failed else CheckOutcome.PASSED,
-        new_rows=sum(int(str(new)) for new, _ in tables.values()),
-        quarantined=sum(int(str(aside)) for _, aside in tables.values()),
+        new_rows=sum(new for new, _ in tables.values()),
+        quarantined=sum(aside for _, aside in tables.values()),
         warnings=sum(row["outcome"] == CheckOutcome.WARNED for row in rows),
         told=told + (f" and {len(failed) - 1} more" if len(failed) > 1 else ""),
         href=str(rows[0]["report"]),

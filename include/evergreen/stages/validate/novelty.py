@@ -76,7 +76,20 @@ def find_novelties(
 def _new_categories(values: pd.Series, day: date, known: set[str]) -> NovelRows | None:
     text = values.astype(str)
     failing = np.asarray(values.notna() & ~text.isin(known), dtype=np.bool_)
-    return _novel(text, day, failing, seen=f"{len(known)} categories", kind_is_number=False)
+    if not failing.any():
+        return None
+    counts = text[failing].value_counts()
+    shown = sorted(counts.items(), key=lambda item: (-int(item[1]), str(item[0])))[:_SHOWN_VALUES]
+    novelty = Novelty(
+        column=str(values.name),
+        day=day,
+        values={str(value): int(n) for value, n in shown},
+        rows=int(failing.sum()),
+        distinct=len(counts),
+        seen=f"{len(known)} categories",
+        kind="category",
+    )
+    return NovelRows(novelty, failing)
 
 
 def _new_numbers(values: pd.Series, day: date, seen: tuple[float, float], margin_share: float) -> NovelRows | None:
@@ -85,21 +98,16 @@ def _new_numbers(values: pd.Series, day: date, seen: tuple[float, float], margin
     numbers = values.astype(np.float64)
     inside = (numbers >= low - margin) & (numbers <= high + margin)
     failing = np.asarray(numbers.notna() & ~inside, dtype=np.bool_)
-    return _novel(numbers, day, failing, seen=f"{number(low)} to {number(high)}", kind_is_number=True)
-
-
-def _novel(values: pd.Series, day: date, failing: NDArray[np.bool_], *, seen: str, kind_is_number: bool) -> NovelRows | None:
     if not failing.any():
         return None
-    counts = values[failing].value_counts()
-    shown = sorted(counts.items(), key=lambda item: (-int(item[1]), str(item[0])))[:_SHOWN_VALUES]
+    beyond = numbers[failing]
     novelty = Novelty(
         column=str(values.name),
         day=day,
-        values={number(float(str(v))) if kind_is_number else str(v): int(n) for v, n in shown},
+        bounds=(number(float(beyond.min())), number(float(beyond.max()))),
         rows=int(failing.sum()),
-        distinct=len(counts),
-        seen=seen,
-        kind="number" if kind_is_number else "category",
+        distinct=int(beyond.nunique()),
+        seen=f"{number(low)} to {number(high)}",
+        kind="number",
     )
     return NovelRows(novelty, failing)

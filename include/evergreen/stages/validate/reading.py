@@ -72,19 +72,26 @@ def read_days(job: TableJob, days: Collection[date]) -> pa.Table:
 
 
 def count_repeated_keys(job: TableJob, frame: pd.DataFrame, new_days: Collection[date]) -> tuple[int, tuple[str, ...]]:
-    """Count new rows whose key another row has too, on any day; with the first few keys.
+    """Count new rows whose key another row has too; with the first few keys.
 
-    A row in its own day cannot share a key that holds the event time with a row of another day, so that such tables are
-    not read again.
+    New days are compared with each other and with the trailing span of the row counts on either side: a night must not
+    cost the whole history. A row in its own day cannot share a key that holds the event time with a row of another day, so
+    that such tables are not read again.
     """
     key = list(job.table.key)
     together = frame[key]
-    others = sorted(set(job.partitions) - set(new_days))
+    others = _neighbours(job, new_days)
     if others and job.table.event_time not in key and job.rules.deduplicate != "keep_last":
         together = pd.concat([_other_keys(job, others), together], ignore_index=True)
     failing = repeated_keys(together, key)[len(together) - len(frame) :]
     shown = frame[key][failing].drop_duplicates().head(5)
     return int(failing.sum()), tuple(", ".join(str(value) for value in row) for row in shown.itertuples(index=False))
+
+
+def _neighbours(job: TableJob, new_days: Collection[date]) -> list[date]:
+    span = job.rules.row_count.trailing
+    known = set(job.partitions) - set(new_days)
+    return sorted(day for day in known if any(abs(day - new) <= span for new in new_days))
 
 
 def _other_keys(job: TableJob, days: Collection[date]) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -93,11 +93,16 @@ def examples_of(frame: pd.DataFrame, failing: NDArray[np.bool_], key: Sequence[s
         RowExample(
             row_id=str(row["_row_id"]),
             day=row["_day"],
-            key=", ".join(str(row[column]) for column in key),
-            value=", ".join("missing" if row[c] is None or row[c] != row[c] else str(row[c]) for c in columns),
+            key=", ".join(_said(row[column]) for column in key),
+            value=", ".join(_said(row[column]) for column in columns),
         )
         for _, row in shown.iterrows()
     )
+
+
+def _said(value: Any) -> str:
+    missing = value is None or value != value  # NaN and NaT are not equal to themselves
+    return "missing" if missing else str(value)
 
 
 def _rule_rows(expectation: Expectation, answer: Answer, frame: pd.DataFrame, key: Sequence[str]) -> Ruling:

@@ -161,7 +161,7 @@ def _page(
         model=definition.name,
         as_of=snapshot.as_of.astimezone(definition.schedule.zone),
         tables=sections,
-        history=load_history(nights, night),
+        history=load_history(nights, night, definition.schedule.zone),
         snapshot_digest=snapshot.digest,
     )
 
