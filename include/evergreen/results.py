@@ -155,6 +155,8 @@ class Evaluation(Result):
     holdout_digest: str
     holdout_rows: int
     report_uri: str
+    predictions_uri: str = ""
+    """Parquet file of the judged rows: `key`, `day`, `event_time`, `label`, one probability column per judged role."""
 
 
 class Outcome(StrEnum):
