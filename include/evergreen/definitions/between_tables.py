@@ -68,7 +68,7 @@ def _rows_mistakes(data: Data, rows: Table) -> Iterator[Mistake]:
             (*here, "available_after"),
             f"a row of {data.rows!r} is predicted before it is known",
             found,
-            f"at most -{_words(data.predict_before)}",
+            f"at most {_words(-data.predict_before)}",
             rests_on=(("rows",), ("predict_before",), (*here, "available_at")),
         )
 

@@ -52,12 +52,17 @@ class Explainer:
 
     def tell_meaning(self, definition: Section) -> None:
         """Report the mistakes that the sections find in themselves."""
+        told: set[Path] = set()
         for here, mistake in _mistakes_in(definition, ()):
             at = (*here, *mistake.at)
             is_key = at[-1:] == (mistake.found.strip("`"),)
-            rests_on = [at[:-1] if is_key else at, *((*here, *path) for path in mistake.rests_on)]
-            if any(self._rests_on_replaced(path) for path in rests_on):
+            rests_on = [(*here, *path) for path in mistake.rests_on]
+            if any(self._rests_on_replaced(path) for path in [at[:-1] if is_key else at, *rests_on]):
                 continue
+            if told.intersection(rests_on):
+                continue  # what rests on a value told already may only follow from it
+            # With an element its list is told; with a key of a mapping the mapping's other keys still stand.
+            told |= {at, at[:-1]} if at and isinstance(at[-1], int) else {at}
             mark = self._document.key_at(at) if is_key else self._document.value_at(at)
             self._document.add(mark, at, mistake.what, found=mistake.found, allowed=mistake.allowed, hint=mistake.hint)
 
@@ -127,10 +132,11 @@ class Explainer:
 
 
 def _mistakes_in(section: Section, here: Path) -> Iterator[tuple[Path, Mistake]]:
-    for mistake in section.mistakes():
-        yield here, mistake
+    """Yield the mistakes of the parts before those of the whole, which may only follow from them."""
     for name in type(section).model_fields:
         yield from _mistakes_below(getattr(section, name), (*here, name))
+    for mistake in section.mistakes():
+        yield here, mistake
 
 
 def _mistakes_below(value: object, here: Path) -> Iterator[tuple[Path, Mistake]]:

@@ -82,7 +82,8 @@ def _read(folder: Path) -> tuple[ModelDefinition | None, list[Problem]]:
     if definition is not None and () not in document.unread:
         definition._folder = folder
         _check_name(document, definition, folder)
-        document.problems += feature_code_problems(definition.features_path)
+        if not any(problem.path == "features.code" for problem in document.problems):
+            document.problems += feature_code_problems(definition.features_path)
     return definition, document.problems
 
 
@@ -103,7 +104,7 @@ def _validate(document: Document) -> ModelDefinition | None:
 
 
 def _check_name(document: Document, definition: ModelDefinition, folder: Path) -> None:
-    name = document.values.get("name")
+    name = document.values.get("name") if isinstance(document.values, dict) else None
     if isinstance(name, str) and name == definition.name != folder.name:
         at = document.value_at(("name",))
         document.add(at, ("name",), "the name is not that of its folder", found=spell(name), allowed=spell(folder.name))
