@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-_STYLES = {"promote": "bold green", "keep": "bold yellow", "inconclusive": "bold yellow"}
+OUTCOME_STYLES = {"promote": "bold green", "keep": "bold yellow", "inconclusive": "bold yellow"}
+"""How each verdict is shown."""
 
 
 def show_training(console: Console, returned: Mapping[str, Any]) -> None:
@@ -36,7 +37,7 @@ def show_training(console: Console, returned: Mapping[str, Any]) -> None:
 def show_verdict(console: Console, verdict: Mapping[str, Any]) -> None:
     """Print a verdict with its reasons and where its report is."""
     outcome = str(verdict["outcome"])
-    console.print(f"verdict:  [{_STYLES.get(outcome, 'bold')}]{outcome}[/] ({escape(verdict['challenger']['name'])})")
+    console.print(f"verdict:  [{OUTCOME_STYLES.get(outcome, 'bold')}]{outcome}[/] ({escape(verdict['challenger']['name'])})")
     for reason in verdict["reasons"]:
         console.print(f"  · {escape(reason)}")
     if verdict.get("rows_needed"):
