@@ -22,7 +22,7 @@ from evergreen.files import is_s3
 from evergreen.tables.arrow_types import keepable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from deltalake import DeltaTable
 
@@ -113,12 +113,37 @@ class DayTable:
                 if table is not None:
                     return WriteResult(int(table.version()), tuple(changed), _partitions(table))
             time.sleep(random.uniform(0.02, 0.1) * min(attempt + 1, 5))  # writers that met once should not meet again
-        raise StoreUnavailableError(
-            "other writers kept changing the same days",
-            found=f"{MAX_ATTEMPTS} attempts at {self.uri}",
-            allowed="one writer of a day at a time",
-            remedy="run again when the other run has finished",
-        )
+        raise _crowded(self.uri)
+
+    def change_day(self, day: date, change: Callable[[pa.Table | None], pa.Table]) -> WriteResult:
+        """Read a day, change it and write it back; when another writer comes in between, all of it again.
+
+        Args:
+            day: The day.
+            change: From the day's rows, without `_day`, `_digest` and `_position` (None when there are none), to the new ones;
+                called once per attempt.
+
+        Raises:
+            DataError: The types cannot be kept, or clash with those of days that stay.
+            StoreUnavailableError: Other writers kept coming in between, or the store did not answer.
+        """
+        for attempt in range(MAX_ATTEMPTS):
+            table = self._open()
+            found = {} if table is None else _partitions(table)
+            present = None
+            if table is not None and day in found:
+                present = self.read(int(table.version()), days=[day]).drop_columns([DAY, DIGEST, POSITION])
+            rows = keepable(change(present))
+            digest = digest_table(rows)
+            if table is not None and day in found and digest == found[day].digest:
+                return WriteResult(int(table.version()), (), found)
+            # The commit stands on the version that was read: it fails when somebody else has written the day since.
+            if self._commit(table, _stack({day: rows}, {day: digest}), [day], stay=set(found) != {day}, metadata=None):
+                written = self._open()
+                if written is not None:
+                    return WriteResult(int(written.version()), (day,), _partitions(written))
+            time.sleep(random.uniform(0.02, 0.1) * min(attempt + 1, 5))
+        raise _crowded(self.uri)
 
     def read(self, version: int, *, days: Collection[date] | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """Return rows of a version ordered by (`_day`, `_position`), with `_day` (date32), `_digest` and `_position`.
@@ -232,6 +257,15 @@ class _store_errors:
                 allowed="a bucket that answers and that these credentials may use",
                 remedy="check EVERGREEN_S3_ENDPOINT_URL, the AWS credentials and the bucket name, then run again",
             ) from error
+
+
+def _crowded(uri: str) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        "other writers kept changing the same days",
+        found=f"{MAX_ATTEMPTS} attempts at {uri}",
+        allowed="one writer of a day at a time",
+        remedy="run again when the other run has finished",
+    )
 
 
 def _row_schema(table: DeltaTable) -> pa.Schema:
