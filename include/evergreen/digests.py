@@ -45,6 +45,8 @@ def _update_with_column(hasher: hashlib._Hash, name: str, column: pa.ChunkedArra
         column = column.cast(kind)
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         kind = pa.string()
+    elif pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
+        kind = pa.binary()
     hasher.update(f"\x00{name}\x00{kind}\x00".encode())
     hasher.update(np.packbits(pc.is_null(column).to_numpy()).tobytes())
     if pa.types.is_string(kind) or pa.types.is_binary(kind):

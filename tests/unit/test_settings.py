@@ -1,0 +1,49 @@
+import pickle
+from pathlib import Path
+
+import pytest
+
+from evergreen.errors import SettingsError
+from evergreen.settings import PROJECT_ROOT, Settings
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch):
+    import os
+
+    for name in [name for name in os.environ if name.startswith("EVERGREEN_")]:
+        monkeypatch.delenv(name)
+
+
+def test_with_nothing_set_everything_lives_beside_the_project():
+    settings = Settings()
+    assert settings.home == PROJECT_ROOT / ".evergreen"
+    assert settings.tables_uri == str(PROJECT_ROOT / ".evergreen" / "tables")
+    assert settings.database_url == f"sqlite:///{PROJECT_ROOT / '.evergreen' / 'evergreen.db'}"
+
+
+def test_one_variable_moves_everything_and_another_moves_one_thing(monkeypatch, tmp_path):
+    monkeypatch.setenv("EVERGREEN_HOME", str(tmp_path))
+    monkeypatch.setenv("EVERGREEN_LANDING_URI", "s3://bucket/landing")
+    settings = Settings()
+    assert settings.results_uri == str(tmp_path / "results")
+    assert settings.landing_uri == "s3://bucket/landing"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"), [("THREADS", "many", "integer"), ("THREADS", "0", "greater than or equal to 1")]
+)
+def test_a_wrong_variable_is_named(monkeypatch, name, value, allowed):
+    monkeypatch.setenv(f"EVERGREEN_{name}", value)
+    with pytest.raises(SettingsError, match=allowed) as caught:
+        Settings()
+    assert f"EVERGREEN_{name}='{value}'" in str(caught.value)
+    assert pickle.loads(pickle.dumps(caught.value)).found == caught.value.found
+
+
+def test_settings_are_frozen_copied_and_pickled(tmp_path):
+    settings = Settings(home=tmp_path)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.threads = 2
+    assert pickle.loads(pickle.dumps(settings)) == settings
+    assert isinstance(settings.home, Path)
