@@ -1,0 +1,157 @@
+"""From a validated snapshot to a feature set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.compute as pc
+
+from evergreen.digests import digest_json
+from evergreen.errors import NotEnoughRowsError
+from evergreen.features.code import FeatureCode
+from evergreen.features.inputs import layout_digest
+from evergreen.features.windows import last_complete_day
+from evergreen.files import Files
+from evergreen.results import FeatureSet
+from evergreen.stages.build_features.features_by_day import FeatureDays, build_feature_days
+from evergreen.stages.build_features.inputs import ValidatedInputs
+from evergreen.stages.build_features.labels_by_day import LabelDays, build_label_days
+from evergreen.tables.addresses import features_uri
+from evergreen.tables.day_table import DayTable
+from evergreen.tables.feature_frames import matured_labels
+from evergreen.tables.stage_results import StageResults
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from evergreen.definitions import ModelDefinition
+    from evergreen.results import ValidatedSnapshot
+    from evergreen.settings import Settings
+
+
+def build_features(
+    definition: ModelDefinition,
+    validated: ValidatedSnapshot,
+    settings: Settings,
+    *,
+    code: FeatureCode | None = None,
+    first_day: date | None = None,
+    force: bool = False,
+) -> FeatureSet:
+    """Compute the features of every complete day, each row from what was known at its own moment.
+
+    Only days whose inputs changed within their look-back are computed; a run that did it all before does nothing.
+
+    Args:
+        definition: The model.
+        validated: The rows to use.
+        settings: Where tables and results are.
+        code: Feature code to run in place of the definition's own, such as the champion's.
+        first_day: First day wanted; default the first of the snapshot.
+        force: Compute every day again; days that come out the same are still not rewritten.
+
+    Raises:
+        FeatureError: The feature code broke its contract.
+        NotEnoughRowsError: No day is complete at the as-of.
+        StoreUnavailableError: A store did not answer, or another run was writing the same days.
+    """
+    code = code or FeatureCode.from_path(definition.features_path)
+    files = Files.from_settings(settings)
+    results = StageResults(settings.results_uri, definition.name, files)
+    layout = layout_digest(definition, code)
+    key = digest_json(
+        {
+            "layout": layout,
+            "label": definition.data.label.model_dump(mode="json"),
+            "last_day": str(definition.data.last_day),
+            "validated": validated.digest,
+            "as_of": validated.snapshot.as_of.isoformat(),
+            "first_day": str(first_day),
+        }
+    )
+    inputs = ValidatedInputs(definition, validated, files)
+    is_gone = DayTable(features_uri(settings, definition.name, layout), files).version() is None
+    return results.once(
+        "build_features",
+        key,
+        FeatureSet,
+        lambda: _build(inputs, code, settings, results, first_day=first_day, force=force),
+        force=force or is_gone,
+    )
+
+
+def _build(
+    inputs: ValidatedInputs,
+    code: FeatureCode,
+    settings: Settings,
+    results: StageResults,
+    *,
+    first_day: date | None,
+    force: bool,
+) -> FeatureSet:
+    days = _complete_days(inputs, first_day)
+    features = build_feature_days(inputs, code, days, settings, results, force=force)
+    if not features.partitions:
+        raise _no_rows(inputs, days)
+    labels = build_label_days(inputs, settings, results, force=force)
+    return _with_label_count(_feature_set(inputs, code, features, labels), inputs.files)
+
+
+def _complete_days(inputs: ValidatedInputs, first_day: date | None) -> list[date]:
+    last = last_complete_day(inputs.definition, inputs.snapshot.as_of)
+    first = max(first_day or inputs.snapshot.first_day, inputs.snapshot.first_day)
+    days = [day for day in inputs.raw[inputs.definition.data.rows] if first <= day <= last]
+    if not days:
+        raise _no_rows(inputs, [first, last])
+    return days
+
+
+def _no_rows(inputs: ValidatedInputs, days: list[date]) -> NotEnoughRowsError:
+    return NotEnoughRowsError(
+        f"table {inputs.definition.data.rows!r} has no row to predict",
+        found=f"days {days[0]} to {days[-1]}, as-of {inputs.snapshot.as_of.isoformat()}",
+        allowed="at least one complete day with rows",
+        remedy="ask for a later as-of, or bring the missing files to the landing zone",
+    )
+
+
+def _feature_set(inputs: ValidatedInputs, code: FeatureCode, features: FeatureDays, labels: LabelDays) -> FeatureSet:
+    slices = tuple(sorted({piece.by for piece in inputs.definition.gate.slices}))
+    found = {
+        "features": DayTable.snapshot_digest(features.partitions.values()),
+        "labels": DayTable.snapshot_digest(labels.partitions.values()),
+        "kinds": list(features.kinds.items()),
+        "slices": slices,
+        "source": code.digest,
+    }
+    return FeatureSet(
+        model=inputs.definition.name,
+        as_of=inputs.snapshot.as_of,
+        uri=features.uri,
+        version=features.version,
+        digest=digest_json(found),
+        first_day=min(features.partitions),
+        last_day=max(features.partitions),
+        rows=sum(partition.rows for partition in features.partitions.values()),
+        labelled_rows=0,
+        numeric=tuple(name for name, kind in features.kinds.items() if kind == "double"),
+        categorical=tuple(name for name, kind in features.kinds.items() if kind == "string"),
+        slice_columns=slices,
+        labels_uri=labels.uri,
+        labels_version=labels.version,
+        source_digest=code.digest,
+        source=code.source,
+        snapshot_digest=inputs.snapshot.digest,
+        built_days=features.built,
+    )
+
+
+def _with_label_count(feature_set: FeatureSet, files: Files) -> FeatureSet:
+    days = [
+        feature_set.first_day.fromordinal(n)
+        for n in range(feature_set.first_day.toordinal(), feature_set.last_day.toordinal() + 1)
+    ]
+    keys = DayTable(feature_set.uri, files).read(feature_set.version, days=days, columns=["_key"]).column("_key")
+    labelled = pc.is_in(keys, value_set=matured_labels(feature_set, files).column("_key"))
+    return feature_set.model_copy(update={"labelled_rows": int(np.sum(labelled.to_numpy()))})
