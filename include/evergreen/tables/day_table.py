@@ -7,6 +7,7 @@ digests stand in the log, so that comparing days reads no data. This is the only
 from __future__ import annotations
 
 import random
+import re
 import time
 from dataclasses import dataclass
 from datetime import date
@@ -24,13 +25,14 @@ from evergreen.tables.arrow_types import keepable
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from deltalake import DeltaTable
+    from deltalake import CommitProperties, DeltaTable
 
     from evergreen.files import Files
 
 DAY, DIGEST, POSITION = "_day", "_digest", "_position"
 REFERENCE_DAY = date(1970, 1, 1)
 """The one day under which a table without days is kept."""
+_COLOURS = r"\x1b\[[0-9;]*m|↳"  # how Delta Lake draws its errors
 MAX_ATTEMPTS = 12
 """Tries against other writers; each reads the table anew."""
 CONFIGURATION = {
@@ -211,21 +213,12 @@ class DayTable:
         from deltalake.exceptions import CommitFailedError
 
         properties = CommitProperties(custom_metadata=dict(metadata)) if metadata else None
+        if table is None:
+            return self._create(_typed(rows, None), properties)
+        schema = _row_schema(table)
+        rows = _typed(rows, schema if stay else None)
         with _store_errors(self.uri):
             try:
-                if table is None:
-                    write_deltalake(
-                        self.uri,
-                        _typed(rows, None),
-                        mode="error",
-                        partition_by=[DAY, DIGEST],
-                        configuration=CONFIGURATION,
-                        storage_options=self._options,
-                        commit_properties=properties,
-                    )
-                    return True
-                schema = _row_schema(table)
-                rows = _typed(rows, schema if stay else None)
                 write_deltalake(
                     table,
                     rows,
@@ -234,7 +227,29 @@ class DayTable:
                     schema_mode=_schema_mode(rows, schema, stay=stay),
                     commit_properties=properties,
                 )
-            except (CommitFailedError, FileExistsError):
+            except CommitFailedError:
+                return False
+        return True
+
+    def _create(self, rows: pa.Table, properties: CommitProperties | None) -> bool:
+        """Write the first version; False when another writer was there first."""
+        from deltalake import write_deltalake
+        from deltalake.exceptions import DeltaError
+
+        with _store_errors(self.uri):
+            try:
+                write_deltalake(
+                    self.uri,
+                    rows,
+                    mode="error",
+                    partition_by=[DAY, DIGEST],
+                    configuration=CONFIGURATION,
+                    storage_options=self._options,
+                    commit_properties=properties,
+                )
+            except DeltaError:
+                if self._open() is None:
+                    raise
                 return False
         return True
 
@@ -253,7 +268,7 @@ class _store_errors:
         if unreachable and is_s3(self._uri):
             raise StoreUnavailableError(
                 "a table's store did not answer",
-                found=f"{self._uri}: {str(error)[:500]}",
+                found=f"{self._uri}: {' '.join(re.sub(_COLOURS, '', str(error)).split())[:500]}",
                 allowed="a bucket that answers and that these credentials may use",
                 remedy="check EVERGREEN_S3_ENDPOINT_URL, the AWS credentials and the bucket name, then run again",
             ) from error
