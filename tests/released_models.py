@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from evergreen.definitions.model import ModelDefinition
 from evergreen.digests import digest_bytes
@@ -15,13 +16,15 @@ from evergreen.files import Files
 from evergreen.predictors.baseline import RateTable
 from evergreen.predictors.bundle import write_bundle
 from evergreen.predictors.calibration import Calibration, NoCalibration, SigmoidCalibration
-from evergreen.predictors.encoder import Encoder
+from evergreen.predictors.encoder import Encoder, category_text
 from evergreen.predictors.logistic import fit_logistic, prepare_logistic
 from evergreen.predictors.manifest import BundleFile, BundleManifest
 from evergreen.predictors.onnx_export import export_onnx
 from evergreen.registry.decisions import DecisionRecord, DecisionStore
-from evergreen.results import Candidate, Outcome, Verdict
-from evergreen.tables.addresses import bundles_uri
+from evergreen.registry.releases import ReleaseRegistry
+from evergreen.results import Candidate, ChampionVersion, FeatureSet, Outcome, Verdict
+from evergreen.tables.addresses import bundles_uri, features_uri
+from evergreen.tables.day_table import DayTable
 
 if TYPE_CHECKING:
     from evergreen.settings import Settings
@@ -93,6 +96,34 @@ def _learn(algorithm: str, frame: pd.DataFrame) -> tuple[Encoder, dict[str, byte
     options = {"objective": "binary:logistic", "max_depth": 4, "base_score": 0.5, "nthread": 1, "seed": 1}
     booster = xgboost.train(options, data, num_boost_round=20)
     return encoder, {"model.ubj": bytes(booster.save_raw("ubj")), "model.onnx": export_onnx(booster)}, 0.25
+
+
+def a_feature_set(settings: Settings, frame: pd.DataFrame, *, source: str = SOURCE, as_of: datetime = AS_OF) -> FeatureSet:
+    """Write a frame as `build_features` would."""
+    stored = frame.assign(hour=frame["hour"].map(category_text), distance=frame["distance"].astype("float64"))
+    days = {day: pa.Table.from_pandas(rows.drop(columns="_day"), preserve_index=False) for day, rows in stored.groupby("_day")}
+    uri = features_uri(settings, MODEL, digest_bytes(source.encode()))
+    written = DayTable(uri, Files()).write_days(days)
+    return FeatureSet(
+        model=MODEL,
+        as_of=as_of,
+        uri=uri,
+        version=written.version,
+        digest=DayTable.snapshot_digest(written.partitions.values()),
+        first_day=min(days),
+        last_day=max(days),
+        rows=len(frame),
+        labelled_rows=0,
+        numeric=NUMERIC,
+        categorical=CATEGORICAL,
+        slice_columns=(),
+        labels_uri="",
+        labels_version=0,
+        source_digest=digest_bytes(source.encode()),
+        source=source,
+        snapshot_digest="s" * 32,
+        built_days=len(days),
+    )
 
 
 @dataclass(frozen=True)
@@ -185,3 +216,32 @@ def judge(
         report_uri="/r.html",
     )
     return Judged(candidate, verdict, record)
+
+
+def release_without_mlflow(settings: Settings, number: int, judged: Judged) -> ChampionVersion:
+    """Make a judged bundle the champion in our books alone."""
+    registry = ReleaseRegistry(settings, mirror=Nowhere())
+    version = ChampionVersion(
+        model=MODEL,
+        version=str(number),
+        bundle_uri=judged.candidate.bundle_uri,
+        bundle_digest=judged.candidate.bundle_digest,
+        decision_id=judged.record.id,
+        mlflow_run_id="",
+        trained_through=judged.candidate.trained_through,
+        features_source_digest=digest_bytes(SOURCE.encode()),
+    )
+    registry.register(version)
+    registry.promote(MODEL, version.version, judged.record.id, judged.verdict.champion_version, actor="test")
+    return version
+
+
+class Nowhere:
+    """Stands for MLflow where only our own books are asked."""
+
+    def holds(self, version: ChampionVersion) -> bool:
+        """Have everything."""
+        return True
+
+    def show(self, model: str, champion: str, previous: str | None) -> None:
+        """Show nothing."""

@@ -1,0 +1,195 @@
+"""Stage score: the champion's answers for one day, added to `predictions` and never taken back.
+
+A day may be scored more than once: by a new release, or on corrected features. Each scoring is numbered, and its rows are added
+beside the older ones; what an earlier release said stays as it was said.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evergreen.digests import digest_table
+from evergreen.errors import FeatureError, RegistryError, RequestError
+from evergreen.files import Files
+from evergreen.predictors.bundle import load_predictor, read_bundle
+from evergreen.predictors.manifest import FEATURES_NAME
+from evergreen.registry.releases import ReleaseRegistry
+from evergreen.results import ScoredDay
+from evergreen.tables.addresses import predictions_uri
+from evergreen.tables.day_table import DayTable
+from evergreen.tables.feature_frames import read_features
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import pandas as pd
+
+    from evergreen.definitions import ModelDefinition
+    from evergreen.results import ChampionVersion, FeatureSet
+    from evergreen.settings import Settings
+
+SCORING = "_scoring"
+"""Number of the scoring of its day a row belongs to: 1 is the first, the largest is what was said last."""
+_IDENTITY = ("release_version", "bundle_digest", "features_digest")
+_ANSWER = ("_key", "_event_time", "probability", "decision", *_IDENTITY)
+
+
+def score_day(
+    definition: ModelDefinition,
+    features: FeatureSet,
+    settings: Settings,
+    day: date,
+    *,
+    champion: ChampionVersion | None = None,
+    force: bool = False,
+) -> ScoredDay:
+    """Add the champion's answers for a day; the same release on the same features adds nothing.
+
+    Args:
+        definition: The model.
+        features: Features built by the champion's own code, `day` among them.
+        settings: Where things are.
+        day: The local day to score.
+        champion: The version that answers; default the champion of this moment.
+        force: Compute the answers even if they are there; they are added only if they differ.
+
+    Raises:
+        RegistryError: There is no champion.
+        UndecidedError: No decision record vouches for the champion's bytes.
+        DigestMismatchError: Its bundle is not the one that was decided on.
+        FeatureError: The features were built by other code than the champion was trained with.
+        RequestError: The day is not complete, or lies before the features.
+        StoreUnavailableError: A store did not answer.
+    """
+    files = Files.from_settings(settings)
+    served = _vouched_champion(definition, settings, champion)
+    _require_fitting(features, served, day)
+    frame = read_features(features, files, first_day=day, last_day=day)
+    table = DayTable(predictions_uri(settings, definition.name), files)
+    identity = {
+        "release_version": served.version,
+        "bundle_digest": served.bundle_digest,
+        "features_digest": digest_table(pa.Table.from_pandas(_inputs(frame, features), preserve_index=False)),
+    }
+    present = _present(table, day, identity)
+    if present is not None and not force:
+        return _scored(table, served, day, present, table.version(), written=False)
+    predictor = load_predictor(files, served.bundle_uri, served.bundle_digest)
+    probability = predictor.probability(frame)
+    answers = _answers(frame, probability, predictor.decide(probability), {**identity, "as_of": features.as_of})
+    if not answers.num_rows:
+        return _scored(table, served, day, answers, table.version(), written=False)
+    done = table.change_day(day, lambda rows: _added(rows, answers))
+    return _scored(table, served, day, answers, done.version, written=bool(done.written))
+
+
+def champion_feature_source(champion: ChampionVersion, settings: Settings) -> str:
+    """Return the text of the features.py that the champion was trained with, checked against its digest.
+
+    Raises:
+        UndecidedError: No decision record vouches for the champion's bytes.
+        DigestMismatchError: The bundle, features.py among it, is not the one that was decided on.
+    """
+    ReleaseRegistry(settings).vouch(champion)
+    _, contents = read_bundle(Files.from_settings(settings), champion.bundle_uri, champion.bundle_digest)
+    return contents[FEATURES_NAME].decode()
+
+
+def _vouched_champion(definition: ModelDefinition, settings: Settings, champion: ChampionVersion | None) -> ChampionVersion:
+    registry = ReleaseRegistry(settings)
+    served = champion or registry.champion(definition.name)
+    if served is None:
+        raise RegistryError(
+            "there is no champion to score with",
+            found=f"{definition.name} has no release",
+            allowed="a released version",
+            remedy=f"train one: evergreen run training {definition.name}",
+        )
+    registry.vouch(served)
+    return served
+
+
+def _require_fitting(features: FeatureSet, served: ChampionVersion, day: date) -> None:
+    if features.source_digest != served.features_source_digest:
+        raise FeatureError(
+            "the features were built by other code than the champion was trained with",
+            found=f"features.py {features.source_digest}",
+            allowed=f"features.py {served.features_source_digest}, which travels with version {served.version}",
+            remedy="build them with champion_feature_source(…), as the scoring DAG does",
+        )
+    if not features.first_day <= day <= features.last_day:
+        raise RequestError(
+            "the day cannot be scored",
+            found=f"{day}",
+            allowed=f"{features.first_day} to {features.last_day}, the complete days of these features",
+            remedy="choose an as-of after the day's last row can be predicted, or a day inside the history",
+        )
+
+
+def _inputs(frame: pd.DataFrame, features: FeatureSet) -> pd.DataFrame:
+    return frame[["_key", "_event_time", *features.numeric, *features.categorical]]
+
+
+def _answers(frame: pd.DataFrame, probability: Any, decision: Any, constants: dict[str, Any]) -> pa.Table:
+    columns = {
+        "_key": pa.array(frame["_key"], pa.string()),
+        "_event_time": pa.array(frame["_event_time"], pa.timestamp("us", tz="UTC")),
+        "probability": pa.array(np.asarray(probability), pa.float64()),
+        "decision": pa.array(np.asarray(decision), pa.bool_()),
+    }
+    return pa.table(columns | {name: pa.repeat(_constant(value), len(frame)) for name, value in constants.items()})
+
+
+def _constant(value: Any) -> pa.Scalar:
+    return pa.scalar(value) if isinstance(value, str) else pa.scalar(value, pa.timestamp("us", tz="UTC"))
+
+
+def _present(table: DayTable, day: date, identity: dict[str, str]) -> pa.Table | None:
+    """Return what this release said last about the day on these features."""
+    version = table.version()
+    if version is None or day not in table.partitions(version):
+        return None
+    return _last_scoring(table.read(version, days=[day]), identity)
+
+
+def _last_scoring(rows: pa.Table, identity: dict[str, str]) -> pa.Table | None:
+    for name, value in identity.items():
+        rows = rows.filter(pc.equal(rows.column(name), value))
+    return rows.filter(pc.equal(rows.column(SCORING), pc.max(rows.column(SCORING)))) if rows.num_rows else None
+
+
+def _added(rows: pa.Table | None, answers: pa.Table) -> pa.Table:
+    """Return the day with these answers, which are added under the next number unless they are there."""
+    if rows is None:
+        return answers.append_column(SCORING, pa.array(np.ones(answers.num_rows), pa.int64()))
+    same = _last_scoring(rows, {name: answers.column(name)[0].as_py() for name in _IDENTITY})
+    if same is not None and _digest(same) == _digest(answers):
+        return rows
+    number = int(pc.max(rows.column(SCORING)).as_py()) + 1
+    added = answers.append_column(SCORING, pa.array([number] * answers.num_rows, pa.int64()))
+    return pa.concat_tables([rows, added], promote_options="default")
+
+
+def _digest(answers: pa.Table) -> str:
+    """Return the digest of what was said; when it was said is left out."""
+    return digest_table(answers.select(_ANSWER))
+
+
+def _scored(
+    table: DayTable, served: ChampionVersion, day: date, answers: pa.Table, version: int | None, *, written: bool
+) -> ScoredDay:
+    return ScoredDay(
+        model=served.model,
+        day=day,
+        release_version=served.version,
+        bundle_digest=served.bundle_digest,
+        uri=table.uri,
+        table_version=-1 if version is None else version,  # a day without rows, before the first write
+        rows=answers.num_rows,
+        digest=_digest(answers),
+        written=written,
+    )

@@ -1,0 +1,200 @@
+import threading
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+from sqlalchemy import create_engine, text
+
+from evergreen.errors import DigestMismatchError, FeatureError, RegistryError, RequestError, UndecidedError
+from evergreen.files import Files
+from evergreen.predictors.bundle import load_predictor
+from evergreen.results import Outcome
+from evergreen.settings import Settings
+from evergreen.stages.score import SCORING, champion_feature_source, score_day
+from evergreen.tables.addresses import predictions_uri
+from evergreen.tables.day_table import DayTable
+from evergreen.tables.feature_frames import read_features
+from released_models import MODEL, SOURCE, a_bundle, a_definition, a_feature_set, a_frame, judge, release_without_mlflow
+
+DAY = date(2013, 3, 2)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(home=tmp_path)
+
+
+@pytest.fixture
+def champion(settings):
+    return release_without_mlflow(settings, 1, judge(settings, a_bundle(settings, "logistic_regression")))
+
+
+@pytest.fixture
+def features(settings):
+    return a_feature_set(settings, a_frame(seed=7))
+
+
+def stored(settings: Settings, day: date = DAY):
+    table = DayTable(predictions_uri(settings, MODEL), Files())
+    return table.read(table.version(), days=[day])
+
+
+def test_a_day_holds_what_the_champion_says(settings, champion, features):
+    scored = score_day(a_definition(), features, settings, DAY)
+    rows, frame = stored(settings).to_pandas(), read_features(features, Files(), first_day=DAY, last_day=DAY)
+    predictor = load_predictor(Files(), champion.bundle_uri, champion.bundle_digest)
+    assert (scored.rows, scored.written, scored.release_version) == (len(frame), True, "1")
+    assert rows["_key"].tolist() == frame["_key"].tolist()
+    assert np.array_equal(rows["probability"], predictor.probability(frame))
+    assert rows["decision"].tolist() == (rows["probability"] >= 0.4).tolist()
+    assert set(rows["release_version"]) == {"1"}
+    assert set(rows["bundle_digest"]) == {champion.bundle_digest}
+    assert rows["_event_time"].dt.date.eq(DAY).all()
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_scoring_again_adds_nothing(settings, champion, features, force):
+    first = score_day(a_definition(), features, settings, DAY)
+    later = features.model_copy(update={"as_of": datetime(2013, 4, 9, tzinfo=UTC)})
+    again = score_day(a_definition(), later, settings, DAY, force=force)
+    assert again == first.model_copy(update={"written": False})
+
+
+def test_another_release_adds_its_answers_beside_the_older_ones(settings, champion, features):
+    first = score_day(a_definition(), features, settings, DAY)
+    before = stored(settings)
+    release_without_mlflow(settings, 2, judge(settings, a_bundle(settings, "baseline"), against="1"))
+    second = score_day(a_definition(), features, settings, DAY)
+    rows = stored(settings)
+    assert (second.release_version, second.written) == ("2", True)
+    old = rows.filter(pc.equal(rows.column("release_version"), "1"))
+    assert old.select(["_key", "probability", "as_of"]) == before.select(["_key", "probability", "as_of"])
+    assert rows.num_rows == 2 * first.rows
+    assert sorted(set(rows.column(SCORING).to_pylist())) == [1, 2]
+
+
+def test_an_earlier_version_may_be_named(settings, champion, features):
+    release_without_mlflow(settings, 2, judge(settings, a_bundle(settings, "baseline"), against="1"))
+    assert score_day(a_definition(), features, settings, DAY, champion=champion).release_version == "1"
+
+
+def test_corrected_features_are_another_scoring(settings, champion, features):
+    score_day(a_definition(), features, settings, DAY)
+    corrected = a_frame(seed=7)
+    corrected.loc[corrected["_day"] == DAY, "temp"] += 20
+    again = score_day(a_definition(), a_feature_set(settings, corrected), settings, DAY)
+    assert again.written
+    assert stored(settings).num_rows == 2 * again.rows
+    assert not score_day(a_definition(), a_feature_set(settings, corrected), settings, DAY).written
+
+
+def test_other_days_are_left_alone(settings, champion, features):
+    score_day(a_definition(), features, settings, DAY)
+    before = DayTable(predictions_uri(settings, MODEL), Files()).partitions()
+    score_day(a_definition(), features, settings, date(2013, 3, 3))
+    after = DayTable(predictions_uri(settings, MODEL), Files()).partitions()
+    assert after[DAY] == before[DAY]
+    assert set(after) == {DAY, date(2013, 3, 3)}
+
+
+def _at_once(calls):
+    failed = []
+    start = threading.Barrier(len(calls))
+
+    def run(call) -> None:
+        start.wait()
+        try:
+            call()
+        except Exception as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [str(error) for error in failed] == []
+
+
+def test_a_backfill_may_score_many_days_at_once(settings, champion):
+    features = a_feature_set(settings, a_frame(rows=600, seed=8, days=6))
+    days = [date(2013, 3, number) for number in range(1, 7)]
+    _at_once([lambda day=day: score_day(a_definition(), features, settings, day) for day in days])
+    partitions = DayTable(predictions_uri(settings, MODEL), Files()).partitions()
+    assert {day: partition.rows for day, partition in partitions.items()} == dict.fromkeys(days, 100)
+
+
+def test_releases_that_score_the_same_day_at_once_all_keep_their_answers(settings, champion, features):
+    versions = [champion]
+    for number in range(2, 5):
+        judged = judge(settings, a_bundle(settings, "baseline", seed=number), against=str(number - 1))
+        versions.append(release_without_mlflow(settings, number, judged))
+    _at_once(
+        [lambda version=version: score_day(a_definition(), features, settings, DAY, champion=version) for version in versions]
+    )
+    rows = stored(settings)
+    assert sorted(set(rows.column("release_version").to_pylist())) == ["1", "2", "3", "4"]
+    assert sorted(set(rows.column(SCORING).to_pylist())) == [1, 2, 3, 4]
+
+
+def test_a_day_without_rows_is_no_failure(settings, champion):
+    frame = a_frame(seed=7)
+    features = a_feature_set(settings, frame[frame["_day"] != DAY])
+    scored = score_day(a_definition(), features, settings, DAY)
+    assert (scored.rows, scored.written) == (0, False)
+
+
+class TestRefusals:
+    def test_without_a_champion(self, settings, features):
+        with pytest.raises(RegistryError, match="no champion"):
+            score_day(a_definition(), features, settings, DAY)
+
+    def test_a_champion_without_a_decision(self, settings, features, champion):
+        with pytest.raises(UndecidedError):
+            score_day(a_definition(), features, settings, DAY, champion=champion.model_copy(update={"decision_id": "0" * 32}))
+
+    def test_a_champion_whose_decision_says_keep(self, settings, features, champion):
+        kept = judge(settings, a_bundle(settings, "baseline"), outcome=Outcome.KEEP)
+        changes = {"decision_id": kept.record.id, "bundle_digest": kept.candidate.bundle_digest}
+        with pytest.raises(UndecidedError, match="says keep"):
+            score_day(a_definition(), features, settings, DAY, champion=champion.model_copy(update=changes))
+
+    def test_bytes_that_nobody_decided_on(self, settings, features, champion):
+        other = a_bundle(settings, "baseline", seed=9)
+        changes = {"bundle_uri": other.bundle_uri, "bundle_digest": other.bundle_digest}
+        with pytest.raises(UndecidedError, match="something else"):
+            score_day(a_definition(), features, settings, DAY, champion=champion.model_copy(update=changes))
+
+    @pytest.mark.parametrize("name", ["model.json", "manifest.json", "features.py"])
+    def test_one_changed_byte(self, settings, features, champion, name):
+        path = Path(champion.bundle_uri) / name
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(bytes(data))
+        with pytest.raises(DigestMismatchError):
+            score_day(a_definition(), features, settings, DAY)
+        with pytest.raises(DigestMismatchError):
+            champion_feature_source(champion, settings)
+        assert DayTable(predictions_uri(settings, MODEL), Files()).version() is None
+
+    def test_features_of_other_code(self, settings, champion):
+        features = a_feature_set(settings, a_frame(seed=7), source="# another\n")
+        with pytest.raises(FeatureError, match="other code"):
+            score_day(a_definition(), features, settings, DAY)
+
+    @pytest.mark.parametrize("day", [date(2013, 2, 28), date(2013, 3, 5)])
+    def test_days_outside_the_features(self, settings, champion, features, day):
+        with pytest.raises(RequestError, match="cannot be scored"):
+            score_day(a_definition(), features, settings, day)
+
+    def test_a_pointer_moved_in_the_database_by_hand(self, settings, champion):
+        engine = create_engine(settings.database_url)
+        with pytest.raises(Exception, match="append-only"), engine.begin() as connection:
+            connection.execute(text("UPDATE evergreen_versions SET bundle_digest = 'x'"))
+        engine.dispose()
+
+
+def test_the_champions_own_feature_code_comes_with_it(settings, champion):
+    assert champion_feature_source(champion, settings) == SOURCE
