@@ -29,6 +29,13 @@ class TaskState:
     state: str | None
     try_number: int
     seconds: float | None
+    label: str | None = None
+    """What a mapped task is about, such as the candidate it trains."""
+
+    @property
+    def name(self) -> str:
+        """Its name for people: `gate`, `train[xgboost]`."""
+        return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.label or self.map_index}]"
 
 
 class AirflowApi:
@@ -85,7 +92,17 @@ class AirflowApi:
         """Return a run's task instances, those that started first in front."""
         answer = self._json("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=500") or {}
         rows = sorted(answer["task_instances"], key=lambda row: (row["start_date"] or "9", row["task_id"], row["map_index"]))
-        return [TaskState(row["task_id"], row["map_index"], row["state"], row["try_number"], row["duration"]) for row in rows]
+        return [
+            TaskState(
+                task_id=row["task_id"],
+                map_index=row["map_index"],
+                state=row["state"],
+                try_number=row["try_number"],
+                seconds=row["duration"],
+                label=row.get("rendered_map_index"),
+            )
+            for row in rows
+        ]
 
     def returned(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
         """Return what a task instance returned; None when nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from evergreen.cli.progress import TaskProgress, task_name
+from evergreen.cli.progress import TaskProgress
 from evergreen.errors import RunFailedError
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def _show(tasks: list[TaskState], shown: set[tuple[str, int, int]], progress: Ta
         seen = (task.task_id, task.map_index, task.try_number)
         if task.state in _ENDED | {"up_for_retry"} and seen not in shown:
             shown.add(seen)
-            progress.ended(task_name(task.task_id, task.map_index), str(task.state), task.seconds)
-    progress.running([task_name(task.task_id, task.map_index) for task in tasks if task.state == "running"])
+            progress.ended(task.name, str(task.state), task.seconds)
+    progress.running([task.name for task in tasks if task.state == "running"])
 
 
 def _returned(api: AirflowApi, dag_id: str, run_id: str, tasks: list[TaskState]) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _returned(api: AirflowApi, dag_id: str, run_id: str, tasks: list[TaskState])
 def _failure(api: AirflowApi, dag_id: str, run_id: str, tasks: list[TaskState]) -> RunFailedError:
     failed = [task for task in tasks if task.state == "failed"]
     errors = [error for task in failed[:1] for error in api.errors_in_log(dag_id, run_id, task)]
-    names = ", ".join(task_name(task.task_id, task.map_index) for task in failed) or "no task"
+    names = ", ".join(task.name for task in failed) or "no task"
     return RunFailedError(
         f"the run {run_id} of {dag_id} failed in {names}",
         found=errors[0] if errors else "no error in the log of the task",

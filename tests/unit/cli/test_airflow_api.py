@@ -193,6 +193,12 @@ def test_shows_each_task_once(fake: FakeAirflow, api: AirflowApi, capsys: pytest
     assert capsys.readouterr().out.split() == ["✓", "ingest", "1.5", "s"]
 
 
+def test_a_mapped_task_is_named_by_what_it_is_about() -> None:
+    assert TaskState("train", 2, "success", 1, 1.0, "xgboost").name == "train[xgboost]"
+    assert TaskState("train", 2, "success", 1, 1.0).name == "train[2]"
+    assert TaskState("gate", -1, "success", 1, 1.0).name == "gate"
+
+
 def test_a_failed_run_tells_the_error_of_its_log(fake: FakeAirflow, api: AirflowApi) -> None:
     fake.will_answer("GET", RUN, (200, {"state": "failed"}))
     fake.will_answer("GET", f"{RUN}/taskInstances", (200, {"task_instances": [instance("validate", "failed")]}))
