@@ -47,7 +47,7 @@ class Explainer:
             if not self._rests_on_replaced(path, both_ways=True) and not self._is_misspelt(values, path, error):
                 self._tell(values, path, error)
         for path, error in by_path.items():
-            repaired = self._repair(repaired, path, error["type"], is_key="[key]" in error["loc"])
+            repaired = self._repair(repaired, path, error["type"], is_key=_is_about_a_key(error))
         return repaired
 
     def tell_meaning(self, definition: Section) -> None:
@@ -77,7 +77,7 @@ class Explainer:
             siblings = _value_at(values, path[:-1])
             found = spell(siblings) if isinstance(siblings, dict) else "no such key"
             add(document.key_at(path[:-1]), path, "a key is missing", found=found, allowed=words_at(self._root, path))
-        elif "[key]" in error["loc"]:
+        elif _is_about_a_key(error):
             words = "a name of lower-case letters, digits and _, beginning with a letter, at most 63 long"
             add(document.key_at(path), path[:-1], "a name that cannot be used", found=spell(path[-1]), allowed=words)
         else:
@@ -156,10 +156,14 @@ def _path_of(values: object, error: ErrorDetails) -> Path:
     for part in error["loc"]:
         inside = _value_at(values, path)
         known = isinstance(part, str) and isinstance(inside, dict) and (part in inside or error["type"] == "missing")
-        if part == "[key]" or not (known or (isinstance(part, int) and isinstance(inside, list))):
+        if not (known or (isinstance(part, int) and isinstance(inside, list))):
             break
         path = (*path, part)
     return path
+
+
+def _is_about_a_key(error: ErrorDetails) -> bool:
+    return error["loc"][-1:] == ("[key]",) and error["type"] not in ("extra_forbidden", "missing")
 
 
 def _value_at(values: object, path: Path) -> Any:
