@@ -62,9 +62,10 @@ def _read(definition: ModelDefinition, settings: Settings, scored: Mapping[str, 
     files = Files.from_settings(settings)
     predictions = DayTable(scored["uri"], files).read(scored["table_version"], days=[date.fromisoformat(scored["day"])])
     ours = [row for row in predictions.to_pylist() if row["release_version"] == scored["release_version"]]
+    last = max((row["_scoring"] for row in ours), default=0)  # the same release may have scored a corrected day again
     landed = files.read_bytes(join_uri(settings.landing_uri, definition.name, "schedule", f"{scored['day']}.parquet"))
     flights = {row["flight_id"]: row for row in pq.read_table(io.BytesIO(landed)).to_pylist()}
-    return [{**flights[row["flight_id"]], **row} for row in ours if row["flight_id"] in flights]
+    return [{**flights[row["_key"]], **row} for row in ours if row["_scoring"] == last and row["_key"] in flights]
 
 
 def _names(path: Path, code: str) -> dict[str, str]:

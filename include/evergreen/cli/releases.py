@@ -20,8 +20,11 @@ def register(app: typer.Typer) -> None:
 def rollback(
     model: ModelArgument,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why the champion is taken back; kept with the release.")],
+    to_version: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="Any earlier champion. Default: the one before this.")
+    ] = None,
 ) -> None:
-    """Bring the previous release back, whole: model, feature code, schema, thresholds.
+    """Bring an earlier release back, whole: model, feature code, schema, thresholds.
 
     Running it again returns to the release that was taken back.
 
@@ -30,5 +33,5 @@ def rollback(
     from evergreen.stages.release import rollback as roll_back
 
     settings = read_settings()
-    release = roll_back(find_definition(model, settings), settings, reason)
+    release = roll_back(find_definition(model, settings), settings, reason, to_version=to_version)
     standard_output().print(f"{model}: version {release.version} is champion again, in place of {release.previous_version}")
