@@ -48,17 +48,18 @@ def make_frame(days: int = 40, rows_per_day: int = 50, seed: int = 1) -> pd.Data
 def make_definition(**training: Any) -> ModelDefinition:
     """A small definition; arguments go into section `training`."""
     section = {"min_rows": 200, "baseline_by": ["hour"], "search": {"trials": 3, "folds": 2, "fold": "7d"}, **training}
-    table = {"files": "flights/{day}.parquet", "key": ["flight_id"], "event_time": "departure"}
+    schedule = {"files": "schedule/{day}.parquet", "key": ["flight_id"], "event_time": "departure"}
+    arrivals = {"files": "arrivals/{day}.parquet", "key": ["flight_id"], "event_time": "departure", "available_after": "1d"}
     return ModelDefinition.model_validate(
         {
             "name": "flights",
             "title": "Will it be late?",
             "owner": "tests",
             "data": {
-                "rows": "flights",
+                "rows": "schedule",
                 "first_day": FIRST_DAY,
-                "label": {"table": "flights", "column": "arr_delay", "above": 15},
-                "tables": {"flights": table},
+                "label": {"table": "arrivals", "column": "arr_delay", "above": 15},
+                "tables": {"schedule": schedule, "arrivals": arrivals},
             },
             "training": section,
             "gate": {"holdout": "10d"},

@@ -115,6 +115,7 @@ class _Job:
                 "training": self.definition.digest("training"),
                 "holdout_start": self.definition.holdout_start(self.features.last_day).isoformat(),
                 "label": self.definition.data.label.model_dump(mode="json"),
+                "as_of": self.features.as_of.isoformat(),
                 "features": self.features.digest,
                 "features_source": self.features.source_digest,
                 "lock": self.lock_digest,
