@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import CronDataIntervalTimetable, get_parsing_context
 
 from evergreen.connect.retries import RETRY_POLICY
-from evergreen.definitions import load_definition
-from evergreen.errors import DefinitionError
+from evergreen.definitions import read_definitions
 from evergreen.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,14 +28,8 @@ def definitions_to_unfold() -> Iterator[ModelDefinition]:
     """
     folder = Settings().definitions_dir
     asked = get_parsing_context().dag_id
-    if asked:
-        yield load_definition(folder / asked.partition(".")[0])
-        return
-    for path in sorted(folder.glob("*/model.yaml")):
-        try:
-            yield load_definition(path.parent)
-        except DefinitionError:
-            continue
+    names = [asked.partition(".")[0]] if asked else []
+    yield from read_definitions(folder, names).sound.values()
 
 
 def dag_arguments(
