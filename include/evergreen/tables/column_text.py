@@ -17,6 +17,7 @@ NULL_WORDS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 """What a missing value is called in a text column of another type; in a column of text only an unquoted nothing is missing."""
 _TRUE, _FALSE = ("true", "1"), ("false", "0")
 _MOMENT = r"^\d{4}-\d{2}-\d{2}"
+_OFFSET = r"[T ].*([Zz]|[+-]\d{2}(:?\d{2})?)$"
 MAX_EXAMPLES = 5
 
 
@@ -48,11 +49,12 @@ def parse_integer(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return text.cast(pa.int64())
     except pa.ArrowInvalid:
         numbers = parse_number(text)
-    try:
-        return numbers.cast(pa.int64(), safe=True)
-    except pa.ArrowInvalid as error:
-        broken = text.filter(pc.not_equal(numbers, pc.round(numbers)))
-        raise Mismatch(f"numbers that no 64-bit integer holds, such as {examples(broken) or str(error)[:200]}") from error
+    # Beyond 2**53 a float no longer tells whole numbers apart.
+    whole = pc.and_(pc.equal(numbers, pc.round(numbers)), pc.less(pc.abs(numbers), float(2**53)))
+    broken = text.filter(pc.invert(whole))
+    if len(broken):
+        raise Mismatch(f"numbers that no 64-bit integer holds, such as {examples(broken)}")
+    return numbers.cast(pa.int64())
 
 
 def parse_boolean(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -72,8 +74,13 @@ def parse_moment(column: pa.ChunkedArray) -> pa.ChunkedArray:
     broken = text.filter(pc.invert(pc.match_substring_regex(text, _MOMENT))).drop_null()
     if len(broken):
         raise Mismatch(f"text that is no ISO 8601 moment, such as {examples(broken)}")
+    # pandas gives a moment without an offset the offset of the one before it, so that each gets its own.
+    bare = pc.invert(pc.match_substring_regex(text, _OFFSET))
+    dated = pc.match_substring_regex(text, _MOMENT + "$")
+    whole = pc.if_else(dated, pc.binary_join_element_wise(text, "T00:00", ""), text)
+    whole = pc.if_else(bare, pc.binary_join_element_wise(whole, "Z", ""), whole)
     try:
-        moments = pd.to_datetime(text.to_pandas(), utc=True, format="ISO8601")
+        moments = pd.to_datetime(whole.to_pandas(), utc=True, format="ISO8601")
     except (ValueError, OverflowError) as error:
         raise Mismatch(f"text that is no ISO 8601 moment, such as {_failing(text, _moment)}") from error
     return pa.chunked_array([pa.Array.from_pandas(moments, type=pa.timestamp("ns", "UTC"))]).cast(TIMESTAMP, safe=False)
