@@ -142,10 +142,10 @@ class Terms(Result):
 
 
 class Curve(Result):
-    """Points of a line, x rising; a y of None interrupts it."""
+    """Points of a line, x rising."""
 
     x: tuple[FiniteFloat, ...]
-    y: tuple[Measured, ...]
+    y: tuple[FiniteFloat, ...]
 
 
 class ModelFigures(Result):

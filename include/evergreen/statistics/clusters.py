@@ -45,3 +45,16 @@ def rows_of_clusters(labels: ArrayLike, probabilities: ArrayLike, clusters: Inte
     truth, chance, _ = as_rows(labels, probabilities)
     order = np.argsort(chance, kind="stable")
     return truth[order], chance[order], clusters[order]
+
+
+def remembered(statistic: ClusterStatistic) -> ClusterStatistic:
+    """Return a statistic that does not compute twice for the same resamples: one model is compared with several others."""
+    known: dict[bytes, Floats] = {}
+
+    def remembering(counts: Floats) -> Floats:
+        key = counts.tobytes()
+        if key not in known:
+            known[key] = statistic(counts)
+        return known[key]
+
+    return remembering

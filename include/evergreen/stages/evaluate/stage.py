@@ -1,0 +1,226 @@
+"""The stage: choose the challenger, ask every model the same rows, measure, keep the evidence, write the page."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evergreen.digests import digest_bytes, digest_json, digest_table
+from evergreen.files import Files, join_uri
+from evergreen.measurement import JudgedModel, Measurement, Terms
+from evergreen.predictors.bundle import load_predictor
+from evergreen.reports.gate_report import render_gate_page
+from evergreen.results import Evaluation
+from evergreen.stages.evaluate.answers import Answers
+from evergreen.stages.evaluate.challenger import choose_challenger
+from evergreen.stages.evaluate.figures import draw_figures
+from evergreen.stages.evaluate.holdout import read_holdout
+from evergreen.stages.evaluate.serving import measure_parity, measure_serving
+from evergreen.stages.evaluate.statistics import measure_statistics
+from evergreen.tables.addresses import report_uri
+from evergreen.tables.stage_results import StageResults
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from evergreen.definitions import ModelDefinition
+    from evergreen.measurement import Role
+    from evergreen.predictors.predictor import Predictor
+    from evergreen.results import Candidate, ChampionVersion, FeatureSet
+    from evergreen.settings import Settings
+    from evergreen.stages.evaluate.holdout import Holdout
+    from evergreen.statistics.rows import Floats
+
+logger = logging.getLogger(__name__)
+STAGE = "evaluate"
+METHOD = 1
+"""Raised when the same inputs would be measured differently, so that older results are not taken for these."""
+
+
+@dataclass(frozen=True)
+class _Contest:
+    """Who is judged by what."""
+
+    definition: ModelDefinition
+    features: FeatureSet
+    champion_features: FeatureSet | None
+    challenger: Candidate
+    baseline: Candidate
+    champion: ChampionVersion | None
+    terms: Terms
+
+    @property
+    def key(self) -> str:
+        """Digest of everything a measurement depends on."""
+        champion = self.champion and {"version": self.champion.version, "bundle": self.champion.bundle_digest}
+        return digest_json(
+            {
+                "method": METHOD,
+                "terms": self.terms.to_xcom(),
+                "as_of": self.features.as_of.isoformat(),
+                "features": self.features.digest,
+                "champion_features": self.champion_features and self.champion_features.digest,
+                "challenger": self.challenger.bundle_digest,
+                "baseline": self.baseline.bundle_digest,
+                "champion": champion,
+                "timezone": self.definition.schedule.timezone,
+            }
+        )
+
+
+def evaluate(
+    definition: ModelDefinition,
+    features: FeatureSet,
+    candidates: Sequence[Candidate],
+    champion: ChampionVersion | None,
+    settings: Settings,
+    *,
+    champion_features: FeatureSet | None = None,
+    force: bool = False,
+) -> Evaluation:
+    """Measure the best candidate against the champion and the baseline on rows none of them has seen.
+
+    Args:
+        definition: The model.
+        features: What the candidates were trained on.
+        candidates: What was trained; the baseline among them.
+        champion: What is served; None before the first release.
+        settings: Where things are.
+        champion_features: The same rows by the champion's own feature code; None when it is the same code.
+        force: Measure again even if the same was measured before.
+
+    Raises:
+        RequestError: No challenger can be chosen.
+        FeatureError: The champion's features are of other rows.
+        DigestMismatchError: A bundle is not the one that was trained or released.
+        StoreUnavailableError: A store did not answer.
+    """
+    challenger, baseline = choose_challenger(candidates, definition.gate.primary.metric, features)
+    contest = _Contest(definition, features, champion_features, challenger, baseline, champion, _terms(definition))
+    files = Files.from_settings(settings)
+    store = StageResults(settings.results_uri, definition.name, files)
+    return store.once(STAGE, contest.key, Evaluation, lambda: _evaluate(contest, settings, files), force=force)
+
+
+def _terms(definition: ModelDefinition) -> Terms:
+    gate = definition.gate
+    return Terms(
+        metric=gate.primary.metric,
+        confidence=gate.primary.confidence,
+        resamples=gate.resamples,
+        seed=gate.seed,
+        holdout_days=math.ceil(gate.holdout / timedelta(days=1)),
+        slices=tuple(piece.by for piece in gate.slices),
+        costs=definition.training.costs,
+    )
+
+
+def _evaluate(contest: _Contest, settings: Settings, files: Files) -> Evaluation:
+    definition, features = contest.definition, contest.features
+    predictors = _load(contest, files)
+    models = tuple(_describe(contest, role, predictor) for role, predictor in predictors.items())
+    watermarks = [model.trained_through for model in models]
+    holdout = read_holdout(definition, features, contest.champion_features, watermarks, files)
+    answers = _ask(contest, predictors, holdout)
+    folder = join_uri(settings.results_uri, definition.name, STAGE, contest.key)
+    predictions_uri = join_uri(folder, "predictions.parquet")
+    files.write_bytes(predictions_uri, answers.to_parquet())
+    thresholds = {model.role: model.threshold for model in models}
+    challenger_rows = holdout.rows
+    measurement = Measurement(
+        model=definition.name,
+        as_of=features.as_of,
+        terms=contest.terms,
+        holdout_from=holdout.starts,
+        judged_after=holdout.judged_after,
+        unjudged_rows=holdout.unjudged_rows,
+        overlapping_rows=_overlap(holdout),
+        models=models,
+        features_digest=features.digest,
+        snapshot_digest=features.snapshot_digest,
+        holdout_digest=digest_table(answers.questions),
+        predictions_uri=predictions_uri,
+        predictions_digest=digest_table(answers.table),
+        statistics=measure_statistics(answers, contest.terms, thresholds),
+        serving=measure_serving(predictors["challenger"], challenger_rows),
+        parity=measure_parity(predictors["challenger"], challenger_rows),
+        figures=draw_figures(answers, contest.terms, thresholds),
+    )
+    return _keep(contest, measurement, folder, settings, files)
+
+
+def _load(contest: _Contest, files: Files) -> dict[Role, Predictor]:
+    bundles: dict[Role, Candidate | ChampionVersion] = {"challenger": contest.challenger}
+    if contest.champion is not None:
+        bundles["champion"] = contest.champion
+    bundles["baseline"] = contest.baseline
+    return {role: load_predictor(files, bundle.bundle_uri, bundle.bundle_digest) for role, bundle in bundles.items()}
+
+
+def _describe(contest: _Contest, role: Role, predictor: Predictor) -> JudgedModel:
+    manifest, is_champion = predictor.manifest, role == "champion"
+    asked_with = (contest.champion_features or contest.features) if is_champion else contest.features
+    return JudgedModel(
+        role=role,
+        algorithm=manifest.algorithm,
+        version=contest.champion.version if is_champion and contest.champion else None,
+        bundle_digest=manifest.digest,
+        features_digest=asked_with.digest,
+        features_source_digest=manifest.features_source_digest,
+        trained_from=manifest.trained_from,
+        trained_through=manifest.trained_through,
+        training_rows=manifest.training_rows,
+        threshold=manifest.threshold,
+    )
+
+
+def _ask(contest: _Contest, predictors: dict[Role, Predictor], holdout: Holdout) -> Answers:
+    probabilities = {
+        role: _probabilities(predictor, holdout.champion_rows if role == "champion" else holdout.rows)
+        for role, predictor in predictors.items()
+    }
+    return Answers.from_rows(holdout.rows, contest.terms.slices, probabilities)
+
+
+def _probabilities(predictor: Predictor, rows: pd.DataFrame) -> Floats:
+    return np.empty(0) if rows.empty else predictor.probability(rows)
+
+
+def _overlap(holdout: Holdout) -> int:
+    return int((holdout.rows["_event_time"] <= holdout.judged_after).sum())
+
+
+def _keep(contest: _Contest, measurement: Measurement, folder: str, settings: Settings, files: Files) -> Evaluation:
+    data = measurement.to_bytes()
+    digest = digest_bytes(data)
+    measurement_uri = join_uri(folder, f"measurement-{digest}.json")
+    files.write_bytes(measurement_uri, data)
+    page = report_uri(settings, measurement.model, "gate", f"{measurement.as_of:%Y%m%dT%H%MZ}-{digest[:8]}.html")
+    files.write_bytes(page, render_gate_page(measurement, contest.definition, decision=None).encode())
+    logger.info(
+        "%s: measured on %d rows of %d days; %s",
+        measurement.model,
+        measurement.statistics.rows,
+        measurement.statistics.days,
+        page,
+    )
+    return Evaluation(
+        model=measurement.model,
+        as_of=measurement.as_of,
+        challenger=contest.challenger,
+        baseline=contest.baseline,
+        champion_version=contest.champion and contest.champion.version,
+        measurement_uri=measurement_uri,
+        measurement_digest=digest,
+        holdout_digest=measurement.holdout_digest,
+        holdout_rows=measurement.statistics.rows,
+        report_uri=page,
+        predictions_uri=measurement.predictions_uri,
+    )
