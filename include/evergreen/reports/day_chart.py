@@ -31,7 +31,7 @@ def day_chart(rows: Mapping[date, int], new_days: Collection[date], usual: tuple
     last = max(rows)
     first = max(min(rows), last - timedelta(days=MAX_DAYS - 1))
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    top = max([rows.get(day, 0) for day in days] + ([usual[1]] if usual and usual[1] < 3 * rows[last] else []))
+    top = max([rows.get(day, 0) for day in days] + ([usual[1]] if usual and usual[1] < 3 * max(rows.values()) else []))
     scale = (_HEIGHT - _TOP - _BOTTOM) / max(top, 1)
     step = (_WIDTH - _LEFT) / len(days)
     floor = _HEIGHT - _BOTTOM

@@ -110,5 +110,10 @@ def render_validation_page(
         history=history,
         snapshot_digest=snapshot_digest,
         tones={"failed": "bad", "quarantined": "aside", "warned": "warn", "passed": "good"},
-        words={"failed": "✕ failed", "quarantined": "◐ set aside", "warned": "! warned", "passed": "✓ passed"},
+        words={
+            "failed": "✕ failed",
+            "quarantined": "◐ to be set aside" if by_outcome[CheckOutcome.FAILED] else "◐ set aside",
+            "warned": "! warned",
+            "passed": "✓ passed",
+        },
     )

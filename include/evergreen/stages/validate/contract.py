@@ -28,6 +28,8 @@ class RowRule:
     name: str
     target: str
     allowed: str
+    reason: str
+    """Why a row that breaks it is set aside."""
     failing: NDArray[np.bool_]
     """Array of shape (n_rows,)."""
 
@@ -71,7 +73,8 @@ def place_rows(frame: pd.DataFrame, table: Table, schedule: Schedule, as_of: dat
     outside = np.asarray(event_time.notna() & (days != frame["_day"]), dtype=np.bool_)
     rules.append(_missing(frame, table.event_time, "event time is present", "quarantine"))
     allowed = f"within the file's day, {schedule.timezone}"
-    rules.append(RowRule("quarantine", EVENT_OUTSIDE_DAY, table.event_time, allowed, outside))
+    reason = f"{table.event_time} lies outside its file's day, {schedule.timezone}"
+    rules.append(RowRule("quarantine", EVENT_OUTSIDE_DAY, table.event_time, allowed, reason, outside))
     if table.available_at is None:
         available_at = event_time + table.available_after
     else:
@@ -82,7 +85,9 @@ def place_rows(frame: pd.DataFrame, table: Table, schedule: Schedule, as_of: dat
 
 
 def _missing(frame: pd.DataFrame, column: str, name: str, severity: Severity) -> RowRule:
-    return RowRule(severity, name, column, "a value in every row", np.asarray(frame[column].isna(), dtype=np.bool_))
+    return RowRule(
+        severity, name, column, "a value in every row", f"{column} is missing", np.asarray(frame[column].isna(), dtype=np.bool_)
+    )
 
 
 def _any(rules: list[RowRule], rows: int) -> NDArray[np.bool_]:

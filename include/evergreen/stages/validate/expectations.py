@@ -100,7 +100,7 @@ def expectation_class(name: str) -> type[Any] | None:
     import great_expectations.expectations as known
 
     found = getattr(known, name, None)
-    return found if isinstance(found, type) else None
+    return found if isinstance(found, type) and name != "Expectation" else None
 
 
 def _build(expectation: Expectation) -> Any:

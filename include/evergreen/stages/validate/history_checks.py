@@ -102,7 +102,7 @@ def nothing_new(measured: TableMeasurement, rules: NoveltyRules) -> list[Check]:
     for novelty in measured.novelties:
         columns.setdefault(novelty.column, []).append(novelty)
     if not columns:
-        nothing = "no new category, no number beyond the range seen"
+        nothing = "no new category, no number beyond the range"
         return [_novelty_check(measured, "", CheckOutcome.PASSED, nothing)]
     return [
         _novelty_check(measured, column, _BY_SEVERITY[rules.severity], _novelty_text(found), found)
@@ -119,7 +119,7 @@ def _novelty_check(
     allowed = {"category": f"one of the {seen} seen before", "number": f"within or near {seen}, as seen before"}
     return Check(
         table=measured.table,
-        name="nothing unheard of",
+        name="values were seen before",
         target=column,
         outcome=outcome,
         found=found,

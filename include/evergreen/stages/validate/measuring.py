@@ -135,7 +135,7 @@ def _judge_contract(job: TableJob, work: _Work) -> None:
             )
         )
         if rule.severity == "quarantine":
-            work.set_aside(rule.failing, f"{rule.target}: {rule.allowed}")
+            work.set_aside(rule.failing, rule.reason)
 
 
 def _judge_rows(job: TableJob, work: _Work, engine: Callable[[], GreatExpectations]) -> None:
