@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from evergreen.settings import Settings
 
 _ENVIRONMENT = {
+    "DO_NOT_TRACK": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
     # The task's own retries wait more wisely than a client that hangs for minutes on a dead server.
