@@ -182,17 +182,10 @@ def _measure_day(job: TableJob, work: _Work, day: date, clock: Clock, seen: Seen
     positions = work.days[day]
     settled_at, lag_seconds = _timing(job, work, positions, day)
     due_at = clock.due_at(day, settled_at)
-    kept = positions[work.kept[positions]]
     numbers, texts = watched_columns(work.frame, job.table, job.rules.novelty.ignore)
     if seen.days >= MIN_HISTORY_DAYS:
-        day_rows = work.frame.iloc[kept]
-        for found in find_novelties(day_rows, day, seen, job.rules.novelty, numbers=numbers, texts=texts):
-            work.novelties.append(found.novelty)
-            if job.rules.novelty.severity == "quarantine":
-                failing = np.zeros(len(work.frame), dtype=np.bool_)
-                failing[kept[found.failing]] = True
-                work.set_aside(failing, f"{found.novelty.column}: never seen before ({found.novelty.seen})")
-        kept = positions[work.kept[positions]]
+        _judge_novelty(job, work, day, seen, numbers, texts)
+    kept = positions[work.kept[positions]]
     accepted, judged = work.frame.iloc[kept], work.frame.iloc[positions[work.judged[positions]]]
     columns = [name for name in work.frame.columns if not name.startswith("_")]
     categories = count_categories(accepted, texts).get(day, {})
@@ -215,6 +208,18 @@ def _measure_day(job: TableJob, work: _Work, day: date, clock: Clock, seen: Seen
     )
     seen.add(profile)
     return profile
+
+
+def _judge_novelty(job: TableJob, work: _Work, day: date, seen: Seen, numbers: list[str], texts: list[str]) -> None:
+    positions = work.days[day]
+    kept = positions[work.kept[positions]]
+    rules = job.rules.novelty
+    for found in find_novelties(work.frame.iloc[kept], day, seen, rules, numbers=numbers, texts=texts):
+        work.novelties.append(found.novelty)
+        if rules.severity == "quarantine":
+            failing = np.zeros(len(work.frame), dtype=np.bool_)
+            failing[kept[found.failing]] = True
+            work.set_aside(failing, f"{found.novelty.column}: never seen before ({found.novelty.seen})")
 
 
 def _timing(job: TableJob, work: _Work, positions: NDArray[np.intp], day: date) -> tuple[datetime | None, float | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +21,8 @@ USUAL_SHARE = 0.9
 
 
 def end_of_day(day: date, schedule: Schedule) -> datetime:
-    """Return the midnight that ends a local day."""
-    return datetime.combine(day + timedelta(days=1), time.min, tzinfo=schedule.zone)
+    """Return the midnight that ends a local day, in UTC: adding to a local time would count hours on the wall clock."""
+    return datetime.combine(day + timedelta(days=1), time.min, tzinfo=schedule.zone).astimezone(UTC)
 
 
 def watched_columns(frame: pd.DataFrame, table: Table, ignore: Collection[str]) -> tuple[list[str], list[str]]:
