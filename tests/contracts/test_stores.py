@@ -1,0 +1,275 @@
+"""Local disk and S3 keep the same promises: files, tables by day, stage results, and a whole ingest."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from evergreen.errors import DataError, LandingError, StoreUnavailableError
+from evergreen.files import Files, join_uri
+from evergreen.results import Result
+from evergreen.tables.day_table import DayTable
+from evergreen.tables.rows import read_rows
+from evergreen.tables.stage_results import StageResults
+from unit.stages.landing_case import Case, definition, nth, rows
+
+TESTS = Path(__file__).parents[1]
+BUCKET = "evergreen-contracts"
+
+
+@dataclass(frozen=True)
+class Store:
+    """A place to keep things, empty at first."""
+
+    root: str
+    s3_endpoint_url: str = ""
+
+    @property
+    def files(self) -> Files:
+        return Files(s3_endpoint_url=self.s3_endpoint_url)
+
+    def table(self, name: str = "t") -> DayTable:
+        return DayTable(join_uri(self.root, name), self.files)
+
+    def case(self, ending: str = "parquet") -> Case:
+        return Case(join_uri(self.root, "home"), definition(ending), self.s3_endpoint_url)
+
+
+@pytest.fixture(scope="module")
+def s3_endpoint():
+    """A moto server of our own on a free loopback port, with credentials that mean nothing."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    patch = pytest.MonkeyPatch()
+    for name in ("AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_SESSION_TOKEN", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        patch.delenv(name, raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        patch.setenv(name, "testing")
+    patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    endpoint = f"http://127.0.0.1:{port}"
+    try:
+        _await(endpoint, server)
+        urllib.request.urlopen(urllib.request.Request(f"{endpoint}/{BUCKET}", method="PUT"), timeout=10).close()
+        yield endpoint
+    finally:
+        server.terminate()
+        server.wait(10)
+        patch.undo()
+
+
+def _await(endpoint, server):
+    for _ in range(600):
+        assert server.poll() is None, "the server ended"
+        try:
+            urllib.request.urlopen(f"{endpoint}/moto-api/", timeout=5).close()
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail("the server did not answer within 30 seconds")
+
+
+@pytest.fixture(params=["local", "s3"])
+def store(request, tmp_path):
+    if request.param == "local":
+        return Store(str(tmp_path))
+    return Store(f"s3://{BUCKET}/{uuid.uuid4().hex}", request.getfixturevalue("s3_endpoint"))
+
+
+def table_of(*values: int) -> pa.Table:
+    return pa.table({"x": pa.array(values, pa.int64())})
+
+
+# Files
+
+
+def test_a_file_is_read_as_it_was_written(store):
+    uri = join_uri(store.root, "deep", "er", "a b+c=é.bin")
+    assert not store.files.exists(uri)
+    store.files.write_bytes(uri, b"\0\xff")
+    assert store.files.exists(uri)
+    assert store.files.read_bytes(uri) == b"\0\xff"
+    store.files.write_bytes(uri, b"")
+    assert store.files.read_bytes(uri) == b""
+
+
+def test_a_large_file_is_read_as_it_was_written(store):
+    data = os.urandom(12 * 2**20)
+    store.files.write_bytes(join_uri(store.root, "large"), data)
+    assert store.files.read_bytes(join_uri(store.root, "large")) == data
+
+
+def test_a_missing_file_is_a_missing_file_everywhere(store):
+    with pytest.raises(FileNotFoundError):
+        store.files.read_bytes(join_uri(store.root, "none"))
+
+
+def test_a_listing_is_sorted_deep_and_tells_sizes(store):
+    for name in ("b.csv", "a/b.csv", "a/a.csv"):
+        store.files.write_bytes(join_uri(store.root, "l", name), name.encode())
+    found = store.files.list(join_uri(store.root, "l"))
+    assert [info.uri for info in found] == [join_uri(store.root, "l", name) for name in ("a/a.csv", "a/b.csv", "b.csv")]
+    assert [info.size_bytes for info in found] == [7, 7, 5]
+    assert all(info.modified_ns > 10**18 for info in found)
+    assert store.files.list(join_uri(store.root, "no", "such", "folder")) == []
+
+
+def test_a_listing_stays_within_its_folder(store):
+    store.files.write_bytes(join_uri(store.root, "trips", "a"), b"")
+    store.files.write_bytes(join_uri(store.root, "trips2", "b"), b"")
+    assert [info.uri for info in store.files.list(join_uri(store.root, "trips"))] == [join_uri(store.root, "trips", "a")]
+
+
+# Tables by day
+
+
+def test_every_version_of_a_table_stays_readable(store):
+    table = store.table()
+    assert (table.version(), table.partitions()) == (None, {})
+    first = table.write_days({nth(0): table_of(1, 2), nth(1): table_of(3)})
+    assert table.write_days({nth(1): table_of(3)}).written == ()
+    second = table.write_days({nth(0): table_of(9), nth(2): table_of(4)})
+    assert table.read(first.version).column("x").to_pylist() == [1, 2, 3]
+    assert table.read(second.version).column("x").to_pylist() == [9, 3, 4]
+    assert table.read(second.version, days=[nth(1)]).column("x").to_pylist() == [3]
+    assert table.partitions(first.version) == first.partitions
+    with pytest.raises(DataError):
+        table.read(99)
+
+
+WRITER = """
+import sys
+from unit.stages.landing_case import nth
+from contracts.test_stores import Store, table_of
+
+root, endpoint, salt = sys.argv[1:]
+table = Store(root, endpoint).table()
+for number in range(5):
+    table.write_days({nth(number): table_of(number, int(salt)), nth(10 + int(salt)): table_of(number)})
+"""
+
+
+def python(code, *arguments):
+    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+    return subprocess.Popen([sys.executable, "-c", code, *arguments], env=environment)
+
+
+def test_two_processes_write_one_table_at_once(store):
+    writers = [python(WRITER, store.root, store.s3_endpoint_url, salt) for salt in ("1", "2")]
+    assert [writer.wait(100) for writer in writers] == [0, 0]
+    table = store.table()
+    assert list(table.partitions()) == [nth(number) for number in (0, 1, 2, 3, 4, 11, 12)]
+    found = table.read(table.version()).select(["_day", "x"]).to_pydict()
+    days = {day: [x for at, x in zip(found["_day"], found["x"], strict=True) if at == day] for day in found["_day"]}
+    assert days[nth(11)] == days[nth(12)] == [4], "the last write of each writer's own day"
+    assert all(days[nth(number)] in ([number, 1], [number, 2]) for number in range(5)), "one writer's rows, never both"
+
+
+# Stage results
+
+
+class Answer(Result):
+    value: int
+
+
+def test_a_stage_does_its_work_once(store):
+    results = StageResults(store.root, "model", store.files)
+    calls = []
+    for _ in range(2):
+        assert results.once("stage", "key", Answer, lambda: calls.append(1) or Answer(value=7)) == Answer(value=7)
+    assert calls == [1]
+    store.files.write_bytes(results.uri("stage", "key"), b"{")
+    assert results.get("stage", "key", Answer) is None
+
+
+# A whole ingest
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+def test_ingest_gives_the_same_digest_from_every_store_and_format(store, ending, tmp_path_factory):
+    case = store.case(ending)
+    case.land_days(0, 2, ending)
+    reference = Case(str(tmp_path_factory.mktemp("reference")), definition())
+    reference.land_days(0, 2)
+    assert case.ingest(2).digest == reference.ingest(2).digest
+
+
+def test_a_night_a_correction_and_an_old_snapshot(store):
+    case = store.case()
+    case.land_days(0, 2)
+    old = case.ingest(1)
+    new = case.ingest(2)
+    assert (old.written_days, new.written_days) == (5, 2)
+    case.land(f"trips/{nth(0)}.parquet", rows(nth(0), count=2, salt=5))
+    corrected = case.ingest(2)
+    assert (corrected.written_days, corrected.tables["trips"].rows) == (1, 10)
+    assert read_rows(case.definition, old, "trips", case.files).column("n").to_pylist()[:4] == [0, None, 2, 3]
+    assert read_rows(case.definition, corrected, "trips", case.files).column("n").to_pylist()[:3] == [5, None, 0]
+
+
+def test_unchanged_files_are_not_read_again(store, monkeypatch):
+    case = store.case()
+    case.land_days(0, 2)
+    if store.s3_endpoint_url:  # S3 gives files its own time: let the listing be a minute older
+        from evergreen.tables import listing
+
+        monkeypatch.setattr(listing, "SETTLED_SECONDS", -60)
+    case.ingest(2)
+    read, seen = Files.read_bytes, []
+    monkeypatch.setattr(Files, "read_bytes", lambda self, uri: (seen.append(uri), read(self, uri))[1])
+    assert case.ingest(2).written_days == 0
+    assert [uri for uri in seen if "/landing/taxi/" in uri] == []
+
+
+def test_a_corrupt_file_writes_nothing(store):
+    case = store.case()
+    case.land_days(0, 1)
+    case.ingest(0)
+    case.land(f"ends/{nth(1)}.parquet", b"PAR1")
+    before = store.files.list(join_uri(store.root, "home", "tables"))
+    with pytest.raises(LandingError, match=r"ends/2013-01-02\.parquet"):
+        case.ingest(1)
+    assert store.files.list(join_uri(store.root, "home", "tables")) == before
+
+
+# An S3 that does not answer
+
+
+@pytest.fixture
+def nowhere(s3_endpoint):
+    """A port where nothing listens, with the credentials of the server that does."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return Store(f"s3://{BUCKET}", f"http://127.0.0.1:{free.getsockname()[1]}")
+
+
+def test_an_s3_that_does_not_answer_may_be_asked_again(nowhere):
+    with pytest.raises(StoreUnavailableError):
+        nowhere.files.read_bytes(join_uri(nowhere.root, "a"))
+    with pytest.raises(StoreUnavailableError) as caught:
+        nowhere.table().version()
+    assert "\x1b" not in str(caught.value)
+    with pytest.raises(StoreUnavailableError):
+        nowhere.case().ingest(0)
+
+
+def test_a_bucket_that_is_not_there_is_told(s3_endpoint):
+    store = Store("s3://no-such-bucket-here", s3_endpoint)
+    with pytest.raises(StoreUnavailableError, match="no-such-bucket-here"):
+        store.table().write_days({nth(0): table_of(1)})
+    with pytest.raises(StoreUnavailableError, match="no-such-bucket-here"):
+        store.files.write_bytes(join_uri(store.root, "a"), b"x")
