@@ -20,7 +20,7 @@ from evergreen.stages.evaluate.statistics import measure_statistics
 
 FIRST_DAY = date(2013, 3, 11)
 ORIGINS = ("EWR", "JFK", "LGA")
-CARRIERS = tuple("UA B6 EV DL AA MQ US 9E WN VX FL AS F9".split())
+CARRIERS = ("UA", "B6", "EV", "DL", "AA", "MQ", "US", "9E", "WN", "VX", "FL", "AS", "F9")
 CARRIER_SHARES = np.array([17, 16, 16, 14, 10, 8, 6, 5, 4, 2, 1, 0.6, 0.4])
 
 
@@ -87,12 +87,12 @@ def simulate(
         {
             "_key": [f"flight-{number:06d}" for number in order],
             "_day": [FIRST_DAY + timedelta(days=int(number)) for number in day],
-            "_event_time": [datetime(2013, 3, 11, 12, tzinfo=UTC) + timedelta(days=int(d), microseconds=int(n)) for d, n in zip(day, order, strict=True)],
+            "_event_time": pd.Timestamp(FIRST_DAY, tz=UTC) + pd.to_timedelta(day * 86_400 * 10**6 + order, unit="us"),
             "_label": labels,
             "_slice_origin": np.array(ORIGINS)[rng.integers(0, 3, n_rows)],
             "_slice_carrier": carriers,
         }
-    )  # fmt: skip
+    )
     return Answers.from_rows(rows, ("origin", "carrier"), probabilities)
 
 

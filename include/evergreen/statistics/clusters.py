@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from evergreen.statistics.rows import Floats, Integers, as_rows, quotient
+from evergreen.statistics.rows import Floats, Integers, quotient
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -38,13 +38,6 @@ def weighted_mean(losses: Floats, weights: Floats) -> float:
     """Mean loss of rows with weights, NaN when nothing weighs anything."""
     total = weights.sum()
     return float(losses @ weights / total) if total > 0 else float("nan")
-
-
-def rows_of_clusters(labels: ArrayLike, probabilities: ArrayLike, clusters: Integers) -> tuple[Floats, Floats, Integers]:
-    """Return labels, probabilities and clusters by rising probability, equal ones in their given order."""
-    truth, chance, _ = as_rows(labels, probabilities)
-    order = np.argsort(chance, kind="stable")
-    return truth[order], chance[order], clusters[order]
 
 
 def remembered(statistic: ClusterStatistic) -> ClusterStatistic:
