@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evergreen.errors import StoreUnavailableError
-from evergreen.files import is_s3, join_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,25 +56,6 @@ def is_server(settings: Settings) -> bool:
     return settings.mlflow_tracking_uri.startswith(("http://", "https://"))
 
 
-def experiment_of(client: MlflowClient, settings: Settings, model: str) -> str:
-    """Return the id of the experiment named like the model, made if it is not there.
-
-    Without a server its artifacts need an address of their own, or they land in whatever folder the process runs in.
-    """
-    from mlflow.exceptions import MlflowException
-
-    found = client.get_experiment_by_name(model)
-    if found is None:
-        location = None if is_server(settings) else _as_uri(join_uri(settings.artifacts_uri, "mlflow", model))
-        try:
-            return str(client.create_experiment(model, artifact_location=location))
-        except MlflowException as error:
-            found = client.get_experiment_by_name(model)
-            if error.error_code != "RESOURCE_ALREADY_EXISTS" or found is None:
-                raise
-    return str(found.experiment_id)
-
-
 @contextmanager
 def mlflow_answering(settings: Settings) -> Iterator[None]:
     """Turn no answer into a retryable error; what MLflow says about the request itself passes as it is.
@@ -99,10 +78,6 @@ def mlflow_answering(settings: Settings) -> Iterator[None]:
 
 
 _REFUSALS = {"RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE", "INVALID_STATE", "BAD_REQUEST"}
-
-
-def _as_uri(root: str) -> str:
-    return root if is_s3(root) else Path(root.removeprefix("file://")).absolute().as_uri()
 
 
 def _no_answer(settings: Settings, error: Exception) -> StoreUnavailableError:

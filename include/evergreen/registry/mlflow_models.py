@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evergreen.registry.aliases import CHALLENGER, DECISION_TAG, DIGEST_TAG
-from evergreen.registry.mlflow_client import experiment_of, is_server, mlflow_answering, open_client
+from evergreen.registry.experiments import open_experiment
+from evergreen.registry.mlflow_client import is_server, mlflow_answering, open_client
 from evergreen.registry.pyfunc_model import SCRIPT
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class MlflowModels:
             save_plain_model(version, target)
             run_id = version.mlflow_run_id or None
             experiment_id = (
-                client.get_run(run_id).info.experiment_id if run_id else experiment_of(client, self._settings, version.model)
+                client.get_run(run_id).info.experiment_id if run_id else open_experiment(client, self._settings, version.model)
             )
             tags = {DIGEST_TAG: version.bundle_digest, DECISION_TAG: version.decision_id, **version.tags}
             logged = client.create_logged_model(experiment_id, name=version.model, source_run_id=run_id, tags=tags)

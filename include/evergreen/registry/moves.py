@@ -95,6 +95,16 @@ def roll_back(
     done = event_of_request(connection, model, request_id) if request_id else None
     if done is not None:
         return done
+    current, target = plan_rollback(connection, model, to_version=to_version, expected_champion=expected_champion)
+    event = _next_event(target, current, "rollback", reason=reason, rollout="direct", actor=actor, request_id=request_id)
+    append_event(connection, event)
+    return event
+
+
+def plan_rollback(
+    connection: Connection, model: str, *, to_version: str | None, expected_champion: str | None
+) -> tuple[ReleaseEvent, ChampionVersion]:
+    """Return the champion's last move and the version a rollback would go to; raises as `roll_back`."""
     current = latest_event(connection, model)
     if current is None:
         raise RegistryError(
@@ -107,9 +117,7 @@ def roll_back(
         _require_champion(model, current.version, expected_champion)
     target = _known_version(connection, model, _rollback_target(connection, current, to_version))
     _vouched(connection, target, target.decision_id)
-    event = _next_event(target, current, "rollback", reason=reason, rollout="direct", actor=actor, request_id=request_id)
-    append_event(connection, event)
-    return event
+    return current, target
 
 
 def _rollback_target(connection: Connection, current: ReleaseEvent, to_version: str | None) -> str:
@@ -146,7 +154,7 @@ def _used_decision(used: ReleaseEvent, current: ReleaseEvent | None) -> ReleaseE
         found=f"decision {used.decision_id} made version {used.version} champion as release {used.generation}"
         + (f"; now it is version {current.version}, by {current.action}: {current.reason}" if current else ""),
         allowed="a decision promotes once",
-        remedy=f"to bring version {used.version} back on purpose: evergreen rollback {used.model} --to {used.version}",
+        remedy=f"to bring it back on purpose: evergreen rollback {used.model} --to-version {used.version} --reason …",
     )
 
 

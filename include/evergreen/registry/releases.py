@@ -18,7 +18,7 @@ from evergreen.registry import moves
 from evergreen.registry.aliases import MlflowAliases
 from evergreen.registry.database import Database
 from evergreen.registry.decisions import find_decision
-from evergreen.registry.timeline import latest_event, list_events, person_at_machine
+from evergreen.registry.timeline import event_of_request, latest_event, list_events, person_at_machine
 from evergreen.registry.version_rows import add_version, find_version, list_versions
 from evergreen.registry.vouching import require_decision
 from evergreen.results import Release
@@ -131,6 +131,7 @@ class ReleaseRegistry:
         *,
         to_version: str | None = None,
         expected_champion: str | None = None,
+        check: Callable[[ChampionVersion], object] | None = None,
         actor: str = "",
         request_id: str | None = None,
     ) -> Release:
@@ -144,6 +145,7 @@ class ReleaseRegistry:
             reason: Why, in words; kept in the timeline.
             to_version: Any version that was champion before.
             expected_champion: Refuse unless this is the champion now.
+            check: Called with the version to go back to, before anything moves; whatever it raises stops the rollback.
             actor: Who asks; default user@host.
             request_id: Names the request (a run id): a repeated one moves nothing.
 
@@ -152,16 +154,24 @@ class ReleaseRegistry:
             UndecidedError: No decision vouches for that version, or it never was champion.
             PromotionConflictError: Somebody else moved the champion meanwhile.
         """
-        present = self.champion(model)
-        move = partial(
-            moves.roll_back,
-            to_version=to_version,
-            # Two pairs of hands at the same moment take back one release, not two.
-            expected_champion=expected_champion or (present.version if present else None),
-            actor=actor or person_at_machine(),
-            request_id=request_id,
-        )
-        event = self._move(lambda connection: move(connection, model, reason))
+        with self._database.reading() as connection:
+            event = event_of_request(connection, model, request_id) if request_id else None
+            if event is None:
+                present, target = moves.plan_rollback(
+                    connection, model, to_version=to_version, expected_champion=expected_champion
+                )
+        if event is None:
+            if check is not None:
+                check(target)
+            move = partial(
+                moves.roll_back,
+                to_version=target.version,
+                # Two pairs of hands at the same moment take back one release, not two.
+                expected_champion=present.version,
+                actor=actor or person_at_machine(),
+                request_id=request_id,
+            )
+            event = self._move(lambda connection: move(connection, model, reason))
         try:
             self.repair(model)
         except Exception:

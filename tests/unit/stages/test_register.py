@@ -1,4 +1,5 @@
 import pickletools
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -41,8 +42,18 @@ assert not [m for m in sys.modules if m.split(".")[0] == "evergreen"]
 """
 
 
+@pytest.fixture(scope="module")
+def empty_mlflow(tmp_path_factory):
+    """MLflow's tables, made once: that takes longer than any test here."""
+    settings = Settings(home=tmp_path_factory.mktemp("mlflow"))
+    open_client(settings).search_experiments()
+    return settings.home / "mlflow.db"
+
+
 @pytest.fixture
-def settings(tmp_path, monkeypatch):
+def settings(tmp_path, monkeypatch, empty_mlflow):
+    (tmp_path / "home").mkdir()
+    shutil.copy(empty_mlflow, tmp_path / "home" / "mlflow.db")
     monkeypatch.chdir(tmp_path)  # what MLflow would leave in the current folder is seen
     return Settings(home=tmp_path / "home")
 
