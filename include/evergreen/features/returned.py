@@ -91,7 +91,11 @@ def _column(name: str, values: pd.Series) -> pa.Array:
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype("float64" if pd.api.types.is_numeric_dtype(values.cat.categories.dtype) else object)
     if isinstance(values.dtype, pd.ArrowDtype):
-        values = values.astype("string" if _is_arrow_text(values.dtype.pyarrow_dtype) else object)
+        values = (
+            values.astype("string")
+            if _is_arrow_text(values.dtype.pyarrow_dtype)
+            else values.convert_dtypes(dtype_backend="numpy_nullable")
+        )
     dtype = values.dtype
     if isinstance(dtype, pd.StringDtype):
         return pa.array(values, pa.string(), from_pandas=True)
