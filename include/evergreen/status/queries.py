@@ -1,0 +1,74 @@
+"""The one read-only module: what serves, why, and what the last nights did.
+
+The command line, the plugin's pages and the docs ask here and nowhere else. Nothing is written, and MLflow is not imported.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy.engine import make_url
+
+from evergreen.files import Files
+from evergreen.registry.decisions import DecisionStore
+from evergreen.registry.releases import ReleaseRegistry
+from evergreen.status.aliases import alias_state
+from evergreen.status.answers import ModelStatus
+from evergreen.status.stored import disk_use, newest_candidates, newest_evaluation, newest_validation, scored_days
+
+if TYPE_CHECKING:
+    from evergreen.definitions import ModelDefinition
+    from evergreen.registry.decisions import DecisionRecord
+    from evergreen.registry.timeline import ReleaseEvent
+    from evergreen.results import ChampionVersion
+    from evergreen.settings import Settings
+
+LAST = 10
+"""Releases and decisions shown unless more are asked for."""
+
+
+def model_status(settings: Settings, definition: ModelDefinition, *, last: int = LAST) -> ModelStatus:
+    """Return everything there is to say about a model.
+
+    Args:
+        settings: Where things are.
+        definition: The model.
+        last: Most releases and decisions to return.
+
+    Raises:
+        StoreUnavailableError: Our own database or store did not answer; MLflow need not.
+        DigestMismatchError: A decision record was changed after it was written.
+    """
+    model, files = definition.name, Files.from_settings(settings)
+    champion, previous, timeline, decisions = _books(settings, model, last)
+    return ModelStatus(
+        model=model,
+        title=definition.title,
+        owner=definition.owner,
+        champion=champion,
+        previous=previous,
+        aliases=alias_state(settings, model, timeline[0] if timeline else None),
+        timeline=timeline,
+        decisions=decisions,
+        candidates=newest_candidates(settings, model, files),
+        evaluation=newest_evaluation(settings, model, files),
+        validation=newest_validation(settings, model, files),
+        scored=scored_days(settings, model, files),
+        disk=disk_use(settings, model),
+    )
+
+
+def _books(
+    settings: Settings, model: str, last: int
+) -> tuple[ChampionVersion | None, ChampionVersion | None, tuple[ReleaseEvent, ...], tuple[DecisionRecord, ...]]:
+    """Return champion, previous, timeline and decisions; nothing before anybody wrote, and looking makes no file."""
+    url = make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        return None, None, (), ()
+    registry = ReleaseRegistry(settings)
+    timeline = tuple(registry.timeline(model, limit=last))
+    champion = registry.version(model, timeline[0].version) if timeline else None
+    before = timeline[0].previous_version if timeline else None
+    previous = registry.version(model, before) if before else None
+    return champion, previous, timeline, tuple(DecisionStore(settings.database_url).list(model, limit=last))
