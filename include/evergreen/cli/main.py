@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated, Any
 
 import typer
@@ -74,5 +75,6 @@ for commands in (demo, check, seed, runs, releases, decisions, local, reference)
 
 
 def run() -> None:
-    """Entry point of the `evergreen` script."""
+    """Entry point of the `evergreen` script. TERM ends a command as Ctrl-C does, so that it cleans up."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app(prog_name="evergreen")

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
-
 from evergreen.cli.stack.components import runs_mlflow, stack_components
 from evergreen.cli.stack.environment import stack_environment
 from evergreen.cli.stack.health import loopback_session, stack_problems, warm_up_airflow
@@ -21,7 +19,7 @@ from evergreen.cli.stack.ports import require_free_port
 from evergreen.cli.stack.processes import stop_sessions
 from evergreen.cli.stack.record import StackRecord, read_record
 from evergreen.cli.stack.secrets import StackSecrets, load_or_make_secrets
-from evergreen.cli.stack.supervisor import STOP_LIMIT_SECONDS, Plan, take_lock
+from evergreen.cli.stack.supervisor import ALREADY_RUNNING, DETACH, STOP_LIMIT_SECONDS, Plan
 from evergreen.errors import StackError
 
 if TYPE_CHECKING:
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
 START_LIMIT_SECONDS = 240.0
 _POLL_SECONDS = 0.5
 _LAST_LINES = 15
+_RECORD_LIMIT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -131,10 +130,10 @@ def _clear_leftovers(layout: StackLayout) -> None:
 
 
 def _wait_for_end(record: StackRecord, limit_seconds: float) -> None:
-    try:
-        psutil.Process(record.supervisor.pid).wait(timeout=limit_seconds)
-    except psutil.Error:
-        return
+    # Not psutil's own waiting: where nobody reaps orphans, a supervisor that has ended stays as a zombie.
+    deadline = time.monotonic() + limit_seconds
+    while record.supervisor.is_alive() and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS / 10)
 
 
 def _require_free_ports(layout: StackLayout, settings: Settings) -> None:
@@ -157,15 +156,6 @@ def _require_same_ports(running: StackRecord, layout: StackLayout) -> None:
 def _launch_supervisor(layout: StackLayout, settings: Settings, secrets: StackSecrets) -> None:
     for folder in (layout.logs_dir, layout.working_dir):
         folder.mkdir(parents=True, exist_ok=True)
-    lock = take_lock(layout.lock_path)
-    if lock is None:
-        raise StackError(
-            f"a stack is being started or stopped for {layout.home} just now",
-            found=f"another process holds {layout.lock_path}",
-            allowed="one `evergreen up` or `down` at a time",
-            remedy="wait until it has finished, then run the command again",
-        )
-    lock.close()
     plan = Plan(
         record_path=str(layout.record_path),
         lock_path=str(layout.lock_path),
@@ -176,32 +166,47 @@ def _launch_supervisor(layout: StackLayout, settings: Settings, secrets: StackSe
         components=stack_components(layout, settings),
     )
     with (layout.logs_dir / "supervisor.log").open("ab") as log:
-        process = subprocess.Popen(
-            (sys.executable, "-m", "evergreen.cli.stack.supervisor"),
-            stdin=subprocess.PIPE,
+        started = subprocess.run(
+            (sys.executable, "-m", "evergreen.cli.stack.supervisor", DETACH),
+            input=plan.to_json().encode(),  # through a pipe: nothing of it shows in the process list
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=layout.working_dir,
             env=stack_environment(layout, settings, secrets, os.environ),
-            start_new_session=True,
+            check=False,
         )
-    if process.stdin is not None:
-        with process.stdin as stream:
-            stream.write(plan.to_json().encode())
-    _wait_for_record(layout, process)
+    if started.returncode == ALREADY_RUNNING:
+        raise _busy(layout)
+    if started.returncode or not _appears(layout.record_path):
+        raise _no_supervisor(layout, started.returncode)
 
 
-def _wait_for_record(layout: StackLayout, process: subprocess.Popen[bytes]) -> None:
-    while read_record(layout.record_path) is None:
-        if process.poll() is not None:
-            log = layout.logs_dir / "supervisor.log"
-            raise StackError(
-                "the stack's supervisor did not start",
-                found=f"exit code {process.returncode}; {last_lines(str(log), 3) or 'an empty log'}",
-                allowed="a supervisor that stays",
-                remedy=f"read {log}",
-            )
+def _appears(path: Path) -> bool:
+    deadline = time.monotonic() + _RECORD_LIMIT_SECONDS
+    while read_record(path) is None:
+        if time.monotonic() >= deadline:
+            return False
         time.sleep(_POLL_SECONDS / 5)
+    return True
+
+
+def _busy(layout: StackLayout) -> StackError:
+    return StackError(
+        f"a stack is being started or stopped for {layout.home} just now",
+        found=f"another process holds {layout.lock_path}",
+        allowed="one `evergreen up` or `down` at a time",
+        remedy="wait until it has finished, then run the command again",
+    )
+
+
+def _no_supervisor(layout: StackLayout, code: int) -> StackError:
+    log = layout.logs_dir / "supervisor.log"
+    return StackError(
+        "the stack's supervisor did not start",
+        found=f"exit code {code}; {last_lines(str(log), 3) or 'an empty log'}",
+        allowed="a supervisor that stays",
+        remedy=f"read {log}",
+    )
 
 
 def _wait_until_healthy(

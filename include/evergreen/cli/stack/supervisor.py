@@ -31,6 +31,7 @@ LONGEST_LOG_BYTES = 20_000_000
 _TICK_SECONDS = 0.2
 ALREADY_RUNNING = 3
 """Exit code when another supervisor holds the lock."""
+DETACH = "--detach"
 
 
 @dataclass(frozen=True)
@@ -189,12 +190,16 @@ def take_lock(path: Path) -> IO[str] | None:
     return stream
 
 
-def main() -> int:
-    """Run the plan on standard input."""
+def main(arguments: list[str]) -> int:
+    """Run the plan on standard input; with `--detach`, in a process of its own that belongs to nobody."""
     plan = Plan.from_json(sys.stdin.read())
     lock = take_lock(Path(plan.lock_path))
     if lock is None:
         return ALREADY_RUNNING
+    if DETACH in arguments:
+        if os.fork():  # the lock goes on in the child
+            os._exit(0)
+        os.setsid()
     supervisor = Supervisor(plan)
     signal.signal(signal.SIGTERM, supervisor.stop)
     signal.signal(signal.SIGINT, supervisor.stop)
@@ -211,4 +216,4 @@ def _say(name: str, before: str, record: ComponentRecord) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
