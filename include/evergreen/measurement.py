@@ -110,7 +110,7 @@ class Statistics(Result):
 
 
 class Serving(Result):
-    """What it costs to ask the challenger on the machine that evaluated it: the best of several rounds."""
+    """What it costs to ask the challenger: processor time on the machine that evaluated it, the best of several rounds."""
 
     single_row_p50_ms: FiniteFloat
     single_row_p99_ms: FiniteFloat
