@@ -105,6 +105,14 @@ class Files:
         files = [info for info in infos if info.type == fs.FileType.File]
         return sorted((FileInfo(f"s3://{i.path}", i.size, i.mtime_ns or 0) for i in files), key=lambda info: info.uri)
 
+    def open_folder(self, folder_uri: str) -> fs.FileSystem:
+        """Return an Arrow filesystem whose root is a folder, for readers of many files at once."""
+        from pyarrow import fs
+
+        if is_s3(folder_uri):
+            return fs.SubTreeFileSystem(_key(folder_uri), self._open_s3())
+        return fs.SubTreeFileSystem(str(_local(folder_uri)), fs.LocalFileSystem())
+
     def _open_s3(self) -> fs.S3FileSystem:
         if self._s3 is None:
             from pyarrow import fs

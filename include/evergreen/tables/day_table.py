@@ -11,25 +11,26 @@ import re
 import time
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.dataset as ds
 
 from evergreen.digests import digest_json, digest_table
 from evergreen.errors import DataError, EvergreenError, StoreUnavailableError
 from evergreen.files import is_s3
 from evergreen.tables.arrow_types import keepable
+from evergreen.tables.day_rows import DAY, DIGEST, POSITION, in_order, mode_for, stack_days, typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from deltalake import CommitProperties, DeltaTable
+    from deltalake import DeltaTable
 
     from evergreen.files import Files
 
-DAY, DIGEST, POSITION = "_day", "_digest", "_position"
+__all__ = ["DAY", "DIGEST", "POSITION", "REFERENCE_DAY", "DayTable", "Partition", "WriteResult"]
+
 REFERENCE_DAY = date(1970, 1, 1)
 """The one day under which a table without days is kept."""
 _COLOURS = r"\x1b\[[0-9;]*m|↳"  # how Delta Lake draws its errors
@@ -70,6 +71,7 @@ class DayTable:
 
     def __init__(self, uri: str, files: Files) -> None:
         self.uri = uri
+        self._files = files
         self._options = files.delta_options if is_s3(uri) else None
 
     def version(self) -> int | None:
@@ -109,7 +111,7 @@ class DayTable:
             changed = [day for day in kept if digests[day] != (found[day].digest if day in found else "")]
             if table is not None and not changed:
                 return WriteResult(int(table.version()), (), found)
-            rows = _stack({day: kept[day] for day in changed or kept}, digests)
+            rows = stack_days({day: kept[day] for day in changed or kept}, digests)
             if self._commit(table, rows, changed, stay=not set(found) <= set(changed) or not rows.num_rows, metadata=metadata):
                 table = self._open()
                 if table is not None:
@@ -140,7 +142,7 @@ class DayTable:
             if table is not None and day in found and digest == found[day].digest:
                 return WriteResult(int(table.version()), (), found)
             # The commit stands on the version that was read: it fails when somebody else has written the day since.
-            if self._commit(table, _stack({day: rows}, {day: digest}), [day], stay=set(found) != {day}, metadata=None):
+            if self._commit(table, stack_days({day: rows}, {day: digest}), [day], stay=set(found) != {day}, metadata=None):
                 written = self._open()
                 if written is not None:
                     return WriteResult(int(written.version()), (day,), _partitions(written))
@@ -171,14 +173,12 @@ class DayTable:
                 allowed="the table's own columns",
                 remedy="correct the name, or read a version that has the column",
             )
-        only = None if days is None else pc.field(DAY).isin(pa.array([day.isoformat() for day in days], pa.string()))
         with _store_errors(self.uri):
             try:
-                dataset = table.to_pyarrow_dataset()
-                rows = dataset.to_table(columns=[*wanted, DAY, DIGEST, POSITION], filter=only)
+                rows = self._dataset(table, days).to_table(columns=[*wanted, DAY, DIGEST, POSITION])
             except FileNotFoundError as error:
                 raise _missing_version(self.uri, version, str(error)[:300]) from error
-        return _in_order(rows)
+        return in_order(rows)
 
     @staticmethod
     def snapshot_digest(partitions: Iterable[Partition]) -> str:
@@ -199,6 +199,29 @@ class DayTable:
                     raise
                 raise _missing_version(self.uri, version, str(error)[:300]) from error
 
+    def _dataset(self, table: DeltaTable, days: Collection[date] | None) -> ds.Dataset:
+        """Return the data files of some days, in order.
+
+        The log is read by Delta Lake, the files by Arrow: deltalake's own dataset first makes an expression of every
+        column's statistics in every file, a second for two years of days.
+        """
+        if table.protocol().min_reader_version > 1:
+            raise DataError(
+                "a table's files no longer tell its rows by themselves",
+                found=f"{self.uri}: {table.protocol()}",
+                allowed="Delta reader version 1: no deletion vectors, no renamed columns",
+                remedy="restore the table's last version that Evergreen wrote",
+            )
+        actions = pa.table(table.get_add_actions(flatten=True))
+        paths = sorted(actions.column("path").to_pylist()) if actions.num_rows else []
+        if days is not None:
+            only = {day.isoformat() for day in days}
+            paths = [path for path in paths if path[len(DAY) + 1 :].partition("/")[0] in only]
+        places = ds.partitioning(pa.schema([(DAY, pa.string()), (DIGEST, pa.string())]), flavor="hive")
+        schema = pa.schema(table.schema().to_arrow())
+        folder = self._files.open_folder(self.uri)
+        return ds.dataset(paths, schema=schema, format="parquet", filesystem=folder, partitioning=places)
+
     def _commit(
         self,
         table: DeltaTable | None,
@@ -212,11 +235,11 @@ class DayTable:
         from deltalake import CommitProperties, write_deltalake
         from deltalake.exceptions import CommitFailedError
 
-        properties = CommitProperties(custom_metadata=dict(metadata)) if metadata else None
+        words = dict(metadata) if metadata else None
         if table is None:
-            return self._create(_typed(rows, None), properties)
+            return self._create(typed(rows, None), words)
         schema = _row_schema(table)
-        rows = _typed(rows, schema if stay else None)
+        rows = typed(rows, schema if stay else None)
         with _store_errors(self.uri):
             try:
                 write_deltalake(
@@ -224,16 +247,19 @@ class DayTable:
                     rows,
                     mode="overwrite",
                     predicate=f"{DAY} IN ({', '.join(repr(day.isoformat()) for day in changed)})",
-                    schema_mode=_schema_mode(rows, schema, stay=stay),
-                    commit_properties=properties,
+                    schema_mode=mode_for(rows, schema, stay=stay),
+                    commit_properties=CommitProperties(custom_metadata=words),
                 )
             except CommitFailedError:
                 return False
         return True
 
-    def _create(self, rows: pa.Table, properties: CommitProperties | None) -> bool:
-        """Write the first version; False when another writer was there first."""
-        from deltalake import write_deltalake
+    def _create(self, rows: pa.Table, words: dict[str, str] | None) -> bool:
+        """Write the first version; False when another writer was there first.
+
+        Left to itself, Delta Lake tries a lost creation again as an append: the day would be there twice.
+        """
+        from deltalake import CommitProperties, write_deltalake
         from deltalake.exceptions import DeltaError
 
         with _store_errors(self.uri):
@@ -245,7 +271,7 @@ class DayTable:
                     partition_by=[DAY, DIGEST],
                     configuration=CONFIGURATION,
                     storage_options=self._options,
-                    commit_properties=properties,
+                    commit_properties=CommitProperties(custom_metadata=words, max_commit_retries=0),
                 )
             except DeltaError:
                 if self._open() is None:
@@ -306,68 +332,6 @@ def _partitions(table: DeltaTable) -> dict[date, Partition]:
             )
         found[day] = Partition(day, digest, known.rows + rows)
     return dict(sorted(found.items()))
-
-
-def _stack(days: Mapping[date, pa.Table], digests: Mapping[date, str]) -> pa.Table:
-    """Put days under each other, with the three columns that place each row."""
-    placed = []
-    for day, rows in days.items():
-        count = rows.num_rows
-        placed.append(
-            rows.append_column(POSITION, pa.array(np.arange(count), pa.int64()))
-            .append_column(DAY, pa.repeat(pa.scalar(day.isoformat()), count))
-            .append_column(DIGEST, pa.repeat(pa.scalar(digests[day]), count))
-        )
-    try:
-        return pa.concat_tables(placed, promote_options="default")
-    except pa.ArrowException as error:
-        raise _clash("days of one write have different types", str(error)[:300]) from error
-
-
-def _typed(rows: pa.Table, schema: pa.Schema | None) -> pa.Table:
-    """Bring rows to the types of the days that stay (`schema`), and refuse what those do not share."""
-    if schema is not None:
-        for field in schema:
-            if field.name not in rows.column_names:
-                rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
-            index = rows.schema.get_field_index(field.name)
-            found = rows.schema.field(index).type
-            if pa.types.is_null(found):
-                rows = rows.set_column(index, field, pa.nulls(rows.num_rows, field.type))
-            elif not found.equals(field.type) and not pa.types.is_nested(found):
-                raise _clash(f"column {field.name!r} changed its type", f"{found} where other days have {field.type}")
-    for field in rows.schema:
-        if pa.types.is_null(field.type):
-            raise _clash(f"column {field.name!r} has no type", "no value on any day")
-    return rows
-
-
-def _schema_mode(rows: pa.Table, schema: pa.Schema, *, stay: bool) -> Literal["merge", "overwrite"] | None:
-    names = set(rows.column_names) - {DAY, DIGEST, POSITION}
-    if stay:
-        return "merge" if names - set(schema.names) else None
-    same = names == set(schema.names) and all(rows.schema.field(field.name).type == field.type for field in schema)
-    return None if same else "overwrite"
-
-
-def _in_order(rows: pa.Table) -> pa.Table:
-    """Order rows by day and position, and give the day its type."""
-    index = rows.schema.get_field_index(DAY)
-    rows = rows.set_column(index, DAY, rows.column(DAY).cast(pa.string()).cast(pa.date32()))
-    place = rows.column(DAY).cast(pa.int32()).to_numpy().astype(np.int64) << 40
-    place |= rows.column(POSITION).to_numpy()
-    if np.all(place[:-1] < place[1:]):
-        return rows
-    return rows.take(pa.array(np.argsort(place, kind="stable")))
-
-
-def _clash(what: str, found: str) -> DataError:
-    return DataError(
-        what,
-        found=found,
-        allowed="one type per column on all days of a table",
-        remedy="give the column one type in every day (for a source table: declare it under `columns`), then write all days",
-    )
 
 
 def _missing_version(uri: str, version: int, found: str) -> DataError:
