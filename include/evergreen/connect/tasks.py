@@ -139,7 +139,7 @@ def release(tested: XCom, verdict: XCom) -> XCom:
 
 
 @task
-def score(validated: XCom, features: XCom) -> list[XCom]:
+def score(validated: XCom, features: XCom) -> XCom:
     """Score the newest complete day with the champion; what an earlier release said stays."""
     from evergreen.connect.champion import champion_with_features
     from evergreen.connect.run import current_run
@@ -152,7 +152,7 @@ def score(validated: XCom, features: XCom) -> list[XCom]:
     champion, champion_features = champion_with_features(run, ValidatedSnapshot.from_xcom(validated), own)
     skip_unless(champion is not None, "there is no champion yet: train one first")
     scored = score_day(run.definition, champion_features or own, run.settings, own.last_day, champion=champion, force=run.force)
-    return [scored.to_xcom()]
+    return scored.to_xcom()
 
 
 @task
