@@ -101,15 +101,11 @@ def ingest(
     folder = addresses.landing_folder(settings, definition.name)
     listing = files.list(folder) if any(table.files for table in definition.data.tables.values()) else []
     intakes = []
-    for name, table in definition.data.tables.items():
-        raw = DayTable(addresses.raw_uri(settings, definition.name, name), files)
-        uri = addresses.listing_uri(settings, definition.name, name)
-        known = {} if force else load_listing(files, uri, _contract_digest(definition, table))
-        span = (REFERENCE_DAY, REFERENCE_DAY) if table.is_reference else (first, last)
-        job = _Job(name, table, raw, raw.partitions(), known, *span)
-        intake = _read_files(job, listing, folder, files) if table.files else _query(job, definition, resolve_connection)
-        _refuse_empty(intake, listing, folder)
-        intakes.append(intake)
+    for name in definition.data.tables:
+        job = _job(name, definition, settings, files, (first, last), force=force)
+        read = _read_files(job, listing, folder, files) if job.table.files else _query(job, definition, resolve_connection)
+        _refuse_empty(read, listing, folder)
+        intakes.append(read)
     versions, written = {}, 0
     for intake in intakes:
         versions[intake.job.name], count = _write(intake, definition, settings, files, as_of)
@@ -123,6 +119,17 @@ def ingest(
         digest=digest_json({name: version.digest for name, version in versions.items()}),
         written_days=written,
     )
+
+
+def _job(
+    name: str, definition: ModelDefinition, settings: Settings, files: Files, window: tuple[date, date], *, force: bool
+) -> _Job:
+    table = definition.data.tables[name]
+    raw = DayTable(addresses.raw_uri(settings, definition.name, name), files)
+    uri = addresses.listing_uri(settings, definition.name, name)
+    known = {} if force else load_listing(files, uri, _contract_digest(definition, table))
+    first, last = (REFERENCE_DAY, REFERENCE_DAY) if table.is_reference else window
+    return _Job(name, table, raw, raw.partitions(), known, first, last)
 
 
 def _window(definition: ModelDefinition, as_of: datetime, first_day: date | None) -> tuple[date, date]:

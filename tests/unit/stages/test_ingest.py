@@ -190,8 +190,9 @@ def test_a_changed_contract_reads_and_writes_every_day(case):
 # The window
 
 
-def test_days_after_the_local_day_of_as_of_are_not_there(case):
+def test_days_after_the_local_day_of_as_of_are_not_there(case, traffic):
     early = case.ingest(1)
+    assert not any(nth(2).isoformat() in uri for uri in landed(traffic["read"]))
     assert (early.last_day, early.tables["trips"].last_day, early.tables["trips"].days) == (nth(1), nth(1), 2)
     late = case.ingest(3)
     assert late.tables["trips"].days == 4
@@ -348,6 +349,18 @@ def test_a_night_asks_for_the_last_days_again_and_for_those_it_never_asked_for(q
     assert second.tables["trips"].days == 7
     assert found.filter(pc.equal(found.column("_day"), pa.scalar(nth(4)))).column("n").to_pylist() == [50, None, 52, 53]
     assert found.column("n").to_pylist()[:4] == [0, None, 2, 3], "too old to be asked for again"
+
+
+def test_a_day_that_was_not_over_is_asked_for_again(queried):
+    case, put, asked, words = queried
+    source = {**case.definition.data.tables["trips"].sql.model_dump(mode="json", exclude_none=True), "recheck": "0d"}
+    case.definition = definition(sql=source, files=None)
+    for number in range(3):
+        put(nth(number))
+    case.ingest(2, **words)
+    asked.clear()
+    case.ingest(4, **words)
+    assert asked == [[nth(number) for number in (2, 3, 4)]], "the night of day 2 saw three of its hours"
 
 
 def test_a_query_gives_the_same_snapshot_as_files_with_the_same_rows(queried, case):
