@@ -27,12 +27,12 @@ _CURVE_STEP_ROUNDS = 10
 """The training loss of the learning curve is measured this often."""
 
 FIRST: Parameters = {
-    "learning_rate": 0.1,
+    "learning_rate": 0.06,
     "max_depth": 5,
-    "min_child_weight": 10.0,
+    "min_child_weight": 20.0,
     "subsample": 0.8,
-    "colsample_bytree": 0.7,
-    "reg_lambda": 3.0,
+    "colsample_bytree": 0.5,
+    "reg_lambda": 5.0,
 }
 
 
@@ -176,11 +176,11 @@ def _space() -> dict[str, Any]:
     from optuna.distributions import FloatDistribution, IntDistribution
 
     return {
-        "learning_rate": FloatDistribution(0.05, 0.3, log=True),
+        "learning_rate": FloatDistribution(0.04, 0.2, log=True),
         "max_depth": IntDistribution(3, 7),
-        "min_child_weight": FloatDistribution(1.0, 100.0, log=True),
-        "subsample": FloatDistribution(0.6, 1.0),
-        "colsample_bytree": FloatDistribution(0.4, 1.0),
+        "min_child_weight": FloatDistribution(3.0, 100.0, log=True),
+        "subsample": FloatDistribution(0.5, 1.0),
+        "colsample_bytree": FloatDistribution(0.3, 1.0),
         "reg_lambda": FloatDistribution(0.1, 30.0, log=True),
     }
 
