@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evergreen.measurement import METRICS
+from evergreen.reports.page import format_count
 from evergreen.reports.plots import BAD, GOOD, INK, MUTED, SERIES, WARN, drawing, to_svg
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 ROLES: tuple[Role, ...] = ("challenger", "champion", "baseline")
 _COLOURS = dict(zip(ROLES, SERIES, strict=False))
+_LEVELS = {"challenger": 4.0, "champion": 3.5, "baseline": 3.0}
+"""What is drawn over what."""
 _DASHED = (0, (3, 3))
 
 
@@ -54,7 +57,11 @@ def forest_chart(rows: Sequence[ForestRow], *, metric: MetricName, minimum_effec
             line, marker = (3.4, 8.0) if row.whole else (1.9, 4.5)
             axes.plot([row.lower, row.upper], [position, position], color=tone, linewidth=line, alpha=1 if row.judged else 0.55)
             axes.plot([row.improvement], [position], color=tone, marker="D" if row.whole else "o", markersize=marker)
-        axes.set_yticks(range(len(rows)), [f"{row.label}  ({row.rows:,})" for row in rows])
+        judged = [row for row in rows if row.judged] or rows
+        low, high = min(0.0, *(row.lower for row in judged)), max(minimum_effect, *(row.upper for row in judged))
+        margin = 0.25 * (high - low) or 0.001
+        axes.set_xlim(low - margin, high + margin)  # what is not judged must not set the scale
+        axes.set_yticks(range(len(rows)), [f"{row.label}  ({format_count(row.rows)})" for row in rows])
         for label, row in zip(axes.get_yticklabels(), rows, strict=True):
             label.set_color(INK if row.judged else MUTED)
             label.set_fontweight("bold" if row.whole else "normal")
@@ -73,7 +80,7 @@ def day_chart(days: Sequence[DayFigures], *, metric: MetricName, overall: float 
         axes.axhline(0, color=INK, linewidth=0.9)
         if overall is not None:
             axes.axhline(overall, color=MUTED, linewidth=0.9, linestyle=_DASHED)
-        every = max(1, len(days) // 14)
+        every = -(-len(days) // 12)
         shown = range(0, len(days), every)
         axes.set_xticks(list(shown), [f"{days[number].day:%a}\n{days[number].day:%d %b}" for number in shown], fontsize=8)
         axes.grid(visible=False, axis="x")
@@ -102,7 +109,7 @@ def cost_chart(figures: Figures, thresholds: Mapping[Role, float]) -> Markup:
     """Draw the cost per row over the threshold, and each model's own threshold."""
     with drawing() as (figure, axes):
         for role, model in _present(figures):
-            axes.plot(model.cost.x, model.cost.y, color=_COLOURS[role], label=role)
+            axes.plot(model.cost.x, model.cost.y, color=_COLOURS[role], label=role, zorder=_LEVELS[role])
             own = thresholds[role]
             nearest = min(range(len(model.cost.x)), key=lambda point: abs(model.cost.x[point] - own))
             axes.plot([own], [model.cost.y[nearest]], color=_COLOURS[role], marker="o", markersize=5, linestyle="none")
@@ -157,7 +164,9 @@ def _curves(
             axes.plot([0, reach], [0, reach], color=MUTED, linewidth=0.8, linestyle=_DASHED)
         for role, model in _present(figures):
             curve = pick(model)
-            axes.plot(curve.x, curve.y, color=_COLOURS[role], label=role, marker=marker or None, markersize=3.5)
+            axes.plot(
+                curve.x, curve.y, color=_COLOURS[role], label=role, marker=marker or None, markersize=3.5, zorder=_LEVELS[role]
+            )
         _finish(axes, x, y)
         return to_svg(figure, label=f"{y} by {x}")
 
@@ -173,5 +182,5 @@ def _values(curve: Curve) -> list[float]:
 
 
 def _present(figures: Figures) -> list[tuple[Role, ModelFigures]]:
-    """Return the judged models, the challenger last so that it is drawn on top."""
-    return [(role, figures.models[role]) for role in reversed(ROLES) if role in figures.models]
+    """Return the judged models in the order of their names; the challenger is drawn on top by its level."""
+    return [(role, figures.models[role]) for role in ROLES if role in figures.models]
