@@ -10,7 +10,7 @@ import typer
 
 from evergreen.cli import local
 from evergreen.cli.arguments import find_definition, read_settings
-from evergreen.cli.console import standard_output
+from evergreen.cli.console import standard_error, standard_output
 from evergreen.cli.local import AirflowPort, MlflowPort  # noqa: TC001 - typer reads annotations at run time
 from evergreen.cli.outcome import show_scored, show_training
 
@@ -50,7 +50,12 @@ def demo(
     layout = local.layout_of(settings, airflow_port, mlflow_port)
     try:
         stack = local.start(layout, settings)
-        _Story(definition, settings, stack, standard_output()).tell(challenge=challenge)
+        try:
+            _Story(definition, settings, stack, standard_output()).tell(challenge=challenge)
+        except BaseException:
+            if not down:
+                standard_error().print("the stack keeps running: `evergreen demo` goes on from here, `evergreen down` stops it")
+            raise
     finally:
         if down:
             from evergreen.cli.stack.lifecycle import stop_stack

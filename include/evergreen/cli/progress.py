@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from rich.markup import escape
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -38,12 +40,12 @@ class TaskProgress:
     def running(self, names: Collection[str]) -> None:
         """Name what runs now."""
         if self._status:
-            self._status.update(", ".join(names) or "between tasks")
+            self._status.update(escape(", ".join(names)) or "between tasks")
 
     def ended(self, name: str, state: str, seconds: float | None) -> None:
         """Print a task that ended."""
         took = f"{seconds:6.1f} s" if seconds is not None else " " * 8
-        self._console.print(f"  {MARKS.get(state, '?')} {name:<24} {took}{_WORDS.get(state, '')}".rstrip())
+        self._console.print(f"  {MARKS.get(state, '?')} {name:<24} {took}{_WORDS.get(state, '')}".rstrip(), markup=False)
 
 
 def task_name(task_id: str, map_index: int) -> str:

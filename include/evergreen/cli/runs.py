@@ -110,7 +110,7 @@ def _fail(outcome: RunOutcome) -> None:
         if isinstance(error, EvergreenError):
             show_error(error)
         else:
-            standard_error().print(f"error: {type(error).__name__}: {error}")
+            standard_error().print(f"error: {type(error).__name__}: {error}", markup=False)
     failed = [task.task_id for task in outcome.tasks if task.state == "failed"]
     standard_error().print(
         f"the run ended {outcome.state}; failed: {', '.join(failed) or 'nothing'}; nothing was released by it"

@@ -187,10 +187,14 @@ def test_follows_a_run_to_its_end_and_returns_what_tasks_returned(fake: FakeAirf
 
 def test_shows_each_task_once(fake: FakeAirflow, api: AirflowApi, capsys: pytest.CaptureFixture[str]) -> None:
     fake.will_answer("GET", RUN, (200, {"state": "running"}), (200, {"state": "running"}), (200, {"state": "success"}))
-    fake.will_answer("GET", f"{RUN}/taskInstances", (200, {"task_instances": [instance("ingest", "success")]}))
-    fake.will_answer("GET", f"{RUN}/taskInstances/ingest/xcomEntries/return_value", (404, {}))
+    fake.will_answer(
+        "GET",
+        f"{RUN}/taskInstances",
+        (200, {"task_instances": [{**instance("train", "success", 0), "rendered_map_index": "xgboost"}]}),
+    )
+    fake.will_answer("GET", f"{RUN}/taskInstances/train/xcomEntries/return_value", (404, {}))
     follow.follow_run(api, "m.training", "r", Console())
-    assert capsys.readouterr().out.split() == ["✓", "ingest", "1.5", "s"]
+    assert capsys.readouterr().out.split() == ["✓", "train[xgboost]", "1.5", "s"]
 
 
 def test_a_mapped_task_is_named_by_what_it_is_about() -> None:
