@@ -16,7 +16,6 @@ class EvergreenPlugin(AirflowPlugin):
             "name": "Evergreen",
             "href": "/evergreen/models",
             "destination": "nav",
-            "category": "browse",
             "url_route": "evergreen",
             "nav_top_level": True,
         }

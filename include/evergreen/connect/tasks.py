@@ -135,7 +135,8 @@ def release(tested: XCom, verdict: XCom) -> XCom:
     from evergreen.stages.release import release as stage
 
     run = current_run()
-    return stage(run.definition, SmokeTest.from_xcom(tested), Verdict.from_xcom(verdict), run.settings).to_xcom()
+    smoked, decided = SmokeTest.from_xcom(tested), Verdict.from_xcom(verdict)
+    return stage(run.definition, smoked, decided, run.settings, actor=run.actor).to_xcom()
 
 
 @task
@@ -162,7 +163,8 @@ def rollback() -> XCom:
     from evergreen.stages.release import rollback as stage
 
     run = current_run()
-    return stage(run.definition, run.settings, run.reason).to_xcom()
+    # The run's id makes a repeated task move the champion once.
+    return stage(run.definition, run.settings, run.reason, actor=run.actor, request_id=run.run_id).to_xcom()
 
 
 @task
