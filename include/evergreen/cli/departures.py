@@ -34,11 +34,11 @@ def show_departures(console: Console, definition: ModelDefinition, settings: Set
     for row in spread(rows, SHOWN):
         leaves = row["scheduled_departure"].astimezone(definition.schedule.zone)
         line = _short(airlines.get(row["carrier"], row["carrier"]))
-        to = airports.get(row["dest"], row["dest"])
+        to = f"{airports[row['dest']]} ({row['dest']})" if row["dest"] in airports else row["dest"]
         says = "warn" if row["decision"] else "on time"
         route = f"{_NEW_YORK.get(row['origin'], row['origin'])} → {to}"
         console.print(
-            f"  {leaves:%H:%M}  {line + ' ' + str(row['flight']):<20} {route:<42} {row['probability']:4.0%} late  {says}"
+            f"  {leaves:%H:%M}  {line + ' ' + str(row['flight']):<20} {route:<46} {row['probability']:4.0%} late  {says}"
         )
 
 

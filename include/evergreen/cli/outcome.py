@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 OUTCOME_STYLES = {"promote": "bold green", "keep": "bold yellow", "inconclusive": "bold yellow"}
 """How each verdict is shown."""
 
+SHOWN_METRICS = ("calibration_error", "log_loss", "roc_auc")
+"""Enough for a glance; MLflow has them all."""
+
 
 def show_training(console: Console, returned: Mapping[str, Any]) -> None:
     """Print a training run's candidates, its verdict with the reasons, and what was released.
@@ -61,5 +64,7 @@ def show_scored(console: Console, returned: Mapping[str, Any]) -> None:
 
 def _show_candidates(console: Console, candidates: list[Mapping[str, Any]]) -> None:
     for candidate in candidates:
-        metrics = "  ".join(f"{name} {value:.4f}" for name, value in sorted(candidate["metrics"].items()))
+        metrics = "  ".join(
+            f"{name} {value:.4f}" for name, value in sorted(candidate["metrics"].items()) if name in SHOWN_METRICS
+        )
         console.print(f"candidate {candidate['name']:<20} {escape(metrics)} (out of fold)")

@@ -45,7 +45,7 @@ class TaskProgress:
     def ended(self, name: str, state: str, seconds: float | None) -> None:
         """Print a task that ended."""
         took = f"{seconds:6.1f} s" if seconds is not None else " " * 8
-        self._console.print(f"  {MARKS.get(state, '?')} {name:<24} {took}{_WORDS.get(state, '')}".rstrip(), markup=False)
+        self._console.print(f"  {MARKS.get(state, '?')} {name:<27} {took}{_WORDS.get(state, '')}".rstrip(), markup=False)
 
 
 def task_name(task_id: str, map_index: int) -> str:
