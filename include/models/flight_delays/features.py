@@ -40,6 +40,7 @@ def row_features(rows, entities):
         for span in SPANS:
             flights = flights.join(nw.from_native(entities[f"{entity}_{span}"]), on=entity, how="left")
     departure = nw.col("scheduled_departure").dt.convert_time_zone(LOCAL)
+    hour = departure.dt.hour().cast(nw.Int64)  # Polars counts hours in eight bits, too few for the minutes of a day
     return flights.select(
         "carrier",
         "origin",
@@ -47,8 +48,8 @@ def row_features(rows, entities):
         "distance",
         "plane_seats",
         (departure.dt.year() - nw.col("plane_year")).alias("plane_age"),
-        departure.dt.hour().alias("hour"),
-        (departure.dt.hour() * 60 + departure.dt.minute()).alias("minute_of_day"),
+        hour.alias("hour"),
+        (hour * 60 + departure.dt.minute()).alias("minute_of_day"),
         departure.dt.weekday().alias("weekday"),
         "flights_that_hour",
         *["temp", "dewp", "humid", "wind_speed", "wind_gust", "precip", "pressure", "visib"],

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from evergreen.features.code import FeatureCode
@@ -16,11 +16,13 @@ from evergreen.features.history import History
 from evergreen.features.labels import labels_of
 
 DAYS = 4
-relaxed = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# Building days is too slow to shrink a failing example; the examples are small as they are.
+phases = (Phase.explicit, Phase.reuse, Phase.generate)
+relaxed = settings(max_examples=20, deadline=None, phases=phases, suppress_health_check=[HealthCheck.function_scoped_fixture])
 hours = st.integers(0, 24 * DAYS)
 shops = st.sampled_from(["a", "b"])
 visits = st.lists(st.tuples(shops, hours), min_size=1, max_size=12)
-facts = st.lists(st.tuples(shops, hours, st.integers(-6, 60), st.floats(0, 50)), max_size=30)
+facts = st.lists(st.tuples(shops, hours, st.integers(-40, 60), st.floats(0, 50)), max_size=30)
 
 
 def make_tables(table, visits, purchases, prices):
@@ -117,6 +119,19 @@ def test_a_column_equal_to_the_label_but_available_later_never_shows(definition,
     assert built["price"].isna().all()
     in_time = [(shop, hour, -6, x) for (shop, hour), x in zip(visits, spent, strict=True)]
     assert built_frame(definition, code, make_tables(table, visits, in_time, in_time))["price"].notna().any()
+
+
+def test_the_files_of_days_to_come_are_in_nobodys_snapshot(definition, code, table, at):
+    """Available ahead, but no run reads a day's file before the day begins: training must not know more than the night did."""
+    visits = [("a", 24 * 2 + 12)]
+    tomorrow, today = 24 * 3 + 6, 24 * 2 + 6  # hours in UTC: early morning in New York
+    ahead = [("a", tomorrow, -48, 20.0)]
+    built = built_frame(definition, code, make_tables(table, visits, ahead, ahead))
+    assert built[["mean_spent", "price"]].isna().all(axis=None)
+    same_day = [("a", today, -48, 20.0)]
+    built = built_frame(definition, code, make_tables(table, visits, same_day, same_day))
+    assert built[["mean_spent", "price"]].notna().all(axis=None)
+    assert History(definition, {"purchases": make_tables(table, visits, ahead, [])["purchases"]}).at(at(60))["purchases"].empty
 
 
 def test_labels_shifted_into_the_future_leave_every_feature_and_every_training_row(definition, code, table, at):
