@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from unittest.mock import patch
 
 from evergreen.settings import Settings
 
@@ -20,7 +21,7 @@ class Night:
     def run(self, kind: str, as_of: str, **params):
         from evergreen.connect.in_process import run_dag
 
-        for name, value in self.settings.model_dump(mode="json").items():
-            os.environ[f"EVERGREEN_{name.upper()}"] = str(value)
+        addresses = {f"EVERGREEN_{name.upper()}": str(value) for name, value in self.settings.model_dump(mode="json").items()}
         extra = {**QUICK, **params} if kind == "training" else params
-        return run_dag(f"{MODEL}.{kind}", {"as_of": as_of, **extra})
+        with patch.dict(os.environ, addresses):
+            return run_dag(f"{MODEL}.{kind}", {"as_of": as_of, **extra})

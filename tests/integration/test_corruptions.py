@@ -8,13 +8,15 @@ import shutil
 from pathlib import Path
 
 import pytest
-from evergreen.registry.releases import ReleaseRegistry
 
 from evergreen.errors import DataValidationError, LandingError
+from evergreen.registry.releases import ReleaseRegistry
 from integration.corruptions import CORRUPTIONS, DAY, Corruption
 from integration.night import MODEL, Night
 
 AS_OF = "2013-02-16"
+TRUE_OUTLIERS = 1
+"""The flights' own: wind of 1048 mph at Newark on 12 February, set aside on every clean night since."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def observed(outcome) -> tuple[str, str]:
         return kind or type(outcome.errors[0]).__name__, said
     validated = outcome.returned["validate"]
     said = "\n".join(validated["warnings"])
-    if any(validated["quarantined_rows"].values()):
+    if sum(validated["quarantined_rows"].values()) > TRUE_OUTLIERS:
         return "quarantine", said
     return ("warning" if validated["warnings"] else "harmless"), said
 

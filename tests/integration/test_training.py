@@ -1,8 +1,7 @@
 """The nightly training DAG, whole."""
 
-from evergreen.registry.releases import ReleaseRegistry
-
 from evergreen.registry.decisions import DecisionStore
+from evergreen.registry.releases import ReleaseRegistry
 
 DIGESTS = {
     "ingest": ("digest",),
@@ -33,9 +32,14 @@ def test_a_second_run_of_the_same_as_of_does_no_work_and_says_the_same(champion_
     second = night.run("training", "2013-02-15")
     assert second.succeeded, second.errors
     assert {path: path.stat().st_mtime_ns for path in (night.settings.home / "tables").rglob("*.parquet")} == tables
+    assert second.returned["ingest"]["written_days"] == 0
     for task in ("ingest", "validate", "build_features"):
-        assert second.returned[task] == first.returned[task]
+        assert second.returned[task]["digest"] == first.returned[task]["digest"]
     assert second.returned["train"] == first.returned["train"]
+    # The first run's challenger is the champion now; it cannot beat itself, and nothing is released again.
+    assert first.returned["gate"]["outcome"] == "promote"
+    assert second.returned["gate"]["outcome"] == "keep"
+    assert states(second)["release"] == "skipped"
 
 
 def test_two_homes_come_to_identical_digests(champion_home, night):

@@ -27,11 +27,12 @@ class Run:
     dry_run: bool
     reason: str
     run_id: str
+    triggered_by: str | None = None
 
     @property
     def actor(self) -> str:
-        """Who moves the champion when this run does: the run, by which Airflow's audit log knows the person."""
-        return f"airflow run {self.run_id}"
+        """Who moves the champion when this run does: the person who triggered it, if any, and the run."""
+        return f"{self.triggered_by or 'airflow'}, run {self.run_id}"
 
 
 def current_run() -> Run:
@@ -51,6 +52,7 @@ def current_run() -> Run:
         dry_run=bool(params.get("dry_run", False)),
         reason=str(params.get("reason") or dag_run.run_type),
         run_id=dag_run.run_id,
+        triggered_by=dag_run.triggering_user_name,
     )
 
 
