@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -55,7 +56,7 @@ def _lines(found: ModelStatus) -> Iterator[tuple[str, str]]:
     if found.aliases.shown is None:
         yield "MLflow", "did not answer"
     for event in found.timeline:
-        why = f": {escape(event.reason)}" if event.reason else ""
+        why = f": {escape(shorten(event.reason, 120, placeholder=' …'))}" if event.reason else ""
         yield "moved", f"{event.happened_at:%Y-%m-%d %H:%M} UTC {event.action} to version {event.version} by {event.actor}{why}"
     for record in found.decisions:
         outcome = f"[{OUTCOME_STYLES[record.outcome]}]{record.outcome}[/]"
