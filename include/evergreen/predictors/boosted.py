@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from evergreen.predictors.arrays import Matrix, Vector
 
 Engine = Literal["auto", "xgboost", "onnx"]
-ONNX_BELOW_ROWS = 32
-"""ONNX Runtime answers few rows faster, XGBoost many. They meet between 15 and 40 rows for 150 trees of depth 4 to 6 with
-categories, later for numbers alone (`tests/benchmarks/test_engines.py`); one row takes 35 microseconds against 200."""
+ONNX_BELOW_ROWS = 20
+"""ONNX Runtime answers few rows faster, XGBoost many. 150 trees of depth 4 to 6 meet between 10 and 20 rows where categories are
+split on, at 80 without; one row takes 10 to 50 microseconds against 150 to 350 (`tests/benchmarks/bench_engines.py`)."""
 
 
 class BoostedModel:

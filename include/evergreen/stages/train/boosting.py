@@ -27,7 +27,7 @@ _CURVE_STEP_ROUNDS = 10
 """The training loss of the learning curve is measured this often."""
 
 FIRST: Parameters = {
-    "learning_rate": 0.06,
+    "learning_rate": 0.08,
     "max_depth": 5,
     "min_child_weight": 20.0,
     "subsample": 0.8,
@@ -176,7 +176,7 @@ def _space() -> dict[str, Any]:
     from optuna.distributions import FloatDistribution, IntDistribution
 
     return {
-        "learning_rate": FloatDistribution(0.04, 0.2, log=True),
+        "learning_rate": FloatDistribution(0.06, 0.2, log=True),
         "max_depth": IntDistribution(3, 7),
         "min_child_weight": FloatDistribution(3.0, 100.0, log=True),
         "subsample": FloatDistribution(0.5, 1.0),
