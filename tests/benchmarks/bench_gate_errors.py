@@ -1,4 +1,4 @@
-"""How often the gate is wrong, measured: `python tests/benchmarks/bench_gate_errors.py [seeds]` prints the tables of gate.md.
+"""How often the gate is wrong: `python tests/benchmarks/bench_gate_errors.py [seeds] [part …]` prints the tables of gate.md.
 
 Every run simulates holdouts in which the truth is known, measures and decides as the stages do, and counts verdicts.
 """
@@ -128,17 +128,25 @@ def noise_for(gain: float) -> float:
     return (low + high) / 2
 
 
-def main(seeds: int) -> None:
-    """Print the tables."""
+def bounds(seeds: int) -> None:
+    """Print how often bounds alone are wrong."""
     print(f"## Bounds of equal models ({seeds * 2} seeds): share above zero or below zero, each end, at 95 %", flush=True)
     for name, world in (("calm", CALM), ("stormy", STORMY)):
         for days in (10, 21, 60):
             found = methods(seeds * 2, replace(world, days=days, rows_per_day=150))
             print(name, days, {method: f"{share:.1%}" for method, share in found.items()}, flush=True)
+
+
+def equal(seeds: int) -> None:
+    """Print what the whole decision says of equal models."""
     print("## Equal models, whole decision", flush=True)
     for name, world in (("calm", CALM), ("stormy", STORMY)):
         for days in (10, 21, 60):
             _show(f"{name} {days} days", verdicts(seeds, replace(world, days=days, rows_per_day=900 if days < 60 else 400)))
+
+
+def planted(seeds: int) -> None:
+    """Print what the whole decision says of models that are better, worse, or bad for one carrier."""
     print("## Planted effects, stormy, 21 days of 900 rows", flush=True)
     for gain in (0.005, 0.01, 0.02):
         noise = noise_for(gain)
@@ -147,7 +155,14 @@ def main(seeds: int) -> None:
     _show("worse (noise .55)", verdicts(seeds, STORMY, challenger_noise=0.55))
     for harm in (0.8, 1.4):
         _show(f"DL harmed by {harm}, rest .02 better", verdicts(seeds, STORMY, challenger_noise=0.05, harmed="DL", harm=harm))
+
+
+def month(seeds: int) -> None:
+    """Print what many nights say of equal models."""
     print("## A month of nights, equal models, sliding holdout", month_of_nights(max(50, seeds // 2)), flush=True)
+
+
+PARTS = {part.__name__: part for part in (bounds, equal, planted, month)}
 
 
 def _show(name: str, found: dict[str, float]) -> None:
@@ -159,5 +174,7 @@ def _show(name: str, found: dict[str, float]) -> None:
 
 
 if __name__ == "__main__":
+    n_seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     with patch.object(stage, "METRICS", DECIDING):
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)
+        for name in sys.argv[2:] or PARTS:
+            PARTS[name](n_seeds)

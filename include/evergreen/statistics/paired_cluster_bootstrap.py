@@ -32,9 +32,9 @@ def paired_cluster_bootstrap(
     """Bounds of a statistic of which whole clusters are an independent sample, honest for few clusters.
 
     Each end is the more cautious of two methods: the expanded percentile bootstrap, which follows skewness but trusts heavy
-    tails too much, and Student's t on the jackknife's standard error, which does the reverse. Plain percentiles of 10 to 21
-    days are wrong in 7 to 8 % of cases where 5 % are allowed, and the studentised bootstrap in 8 to 9 % when single days
-    dominate; docs/concepts/gate.md has the measurements.
+    tails too much, and Student's t on the jackknife's standard error, which does the reverse. Plain percentiles of 10 days are
+    wrong in 7 to 8 % of cases where 5 % are allowed, the studentised bootstrap in 6 to 7 % where single days dominate;
+    docs/concepts/gate.md has the measurements.
 
     Args:
         statistic: A difference of two models on the same resample, which is what pairs them.

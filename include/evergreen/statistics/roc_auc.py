@@ -54,6 +54,8 @@ def roc_auc_by_cluster(labels: ArrayLike, probabilities: ArrayLike, clusters: In
         clusters: Number of each row's cluster, 0 to n_clusters - 1, shape (n_rows,).
     """
     truth, chance, _ = as_rows(labels, probabilities)
+    rising = np.argsort(chance, kind="stable")  # what is looked up in order is found several times faster
+    truth, chance, clusters = truth[rising], chance[rising], clusters[rising]
     n_clusters = int(clusters.max()) + 1 if len(clusters) else 0
     yes, yes_clusters = chance[truth == 1], clusters[truth == 1]
     no, no_clusters = chance[truth == 0], clusters[truth == 0]
@@ -61,7 +63,7 @@ def roc_auc_by_cluster(labels: ArrayLike, probabilities: ArrayLike, clusters: In
     negatives = np.bincount(no_clusters, minlength=n_clusters).astype(np.float64)
     wins = np.zeros((n_clusters, n_clusters))
     for cluster in range(n_clusters):
-        beaten = np.sort(no[no_clusters == cluster])
+        beaten = no[no_clusters == cluster]
         won = (np.searchsorted(beaten, yes, "left") + np.searchsorted(beaten, yes, "right")) / 2
         wins[:, cluster] = np.bincount(yes_clusters, won, n_clusters)
 

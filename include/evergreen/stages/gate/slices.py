@@ -17,8 +17,9 @@ def judge_slices(measurement: Measurement, rules: Gate) -> tuple[list[Ruling], d
     """Rule on every declared slice column.
 
     A value is judged when it has enough rows, both answers, and days enough to tell its spread. It breaks the rule when it lost
-    more than allowed and the loss is significant after Holm's correction over all judged values: without the correction, 13
-    slices of two equal models would block one release in three. A column of which no value can be judged breaks the rule, too.
+    more than allowed and the loss is significant after Holm's correction over all judged values: who has a dozen slices
+    looks a dozen times, and without the correction chance alone would block several times as often (docs/concepts/gate.md). A
+    column of which no value can be judged breaks the rule, too.
 
     Returns:
         One ruling per column, and per judged slice (`column=value`) the corrected chance that nothing was lost.
