@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import logging
-import math
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evergreen.digests import digest_bytes, digest_json, digest_table
+from evergreen.digests import digest_bytes, digest_table
 from evergreen.files import Files, join_uri
-from evergreen.measurement import JudgedModel, Measurement, Terms
+from evergreen.measurement import JudgedModel, Measurement
 from evergreen.predictors.bundle import load_predictor
 from evergreen.reports.gate_report import render_gate_page
 from evergreen.results import Evaluation
 from evergreen.stages.evaluate.answers import Answers
 from evergreen.stages.evaluate.challenger import choose_challenger
+from evergreen.stages.evaluate.contest import Contest
 from evergreen.stages.evaluate.figures import draw_figures
 from evergreen.stages.evaluate.holdout import read_holdout
 from evergreen.stages.evaluate.serving import measure_parity, measure_serving
@@ -40,39 +38,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 STAGE = "evaluate"
-METHOD = 1
-"""Raised when the same inputs would be measured differently, so that older results are not taken for these."""
-
-
-@dataclass(frozen=True)
-class _Contest:
-    """Who is judged by what."""
-
-    definition: ModelDefinition
-    features: FeatureSet
-    champion_features: FeatureSet | None
-    challenger: Candidate
-    baseline: Candidate
-    champion: ChampionVersion | None
-    terms: Terms
-
-    @property
-    def key(self) -> str:
-        """Digest of everything a measurement depends on."""
-        champion = self.champion and {"version": self.champion.version, "bundle": self.champion.bundle_digest}
-        return digest_json(
-            {
-                "method": METHOD,
-                "terms": self.terms.to_xcom(),
-                "as_of": self.features.as_of.isoformat(),
-                "features": self.features.digest,
-                "champion_features": self.champion_features and self.champion_features.digest,
-                "challenger": self.challenger.bundle_digest,
-                "baseline": self.baseline.bundle_digest,
-                "champion": champion,
-                "timezone": self.definition.schedule.timezone,
-            }
-        )
 
 
 def evaluate(
@@ -103,26 +68,13 @@ def evaluate(
         StoreUnavailableError: A store did not answer.
     """
     challenger, baseline = choose_challenger(candidates, definition.gate.primary.metric, features)
-    contest = _Contest(definition, features, champion_features, challenger, baseline, champion, _terms(definition))
+    contest = Contest(definition, features, champion_features, challenger, baseline, champion)
     files = Files.from_settings(settings)
     store = StageResults(settings.results_uri, definition.name, files)
     return store.once(STAGE, contest.key, Evaluation, lambda: _evaluate(contest, settings, files), force=force)
 
 
-def _terms(definition: ModelDefinition) -> Terms:
-    gate = definition.gate
-    return Terms(
-        metric=gate.primary.metric,
-        confidence=gate.primary.confidence,
-        resamples=gate.resamples,
-        seed=gate.seed,
-        holdout_days=math.ceil(gate.holdout / timedelta(days=1)),
-        slices=tuple(piece.by for piece in gate.slices),
-        costs=definition.training.costs,
-    )
-
-
-def _evaluate(contest: _Contest, settings: Settings, files: Files) -> Evaluation:
+def _evaluate(contest: Contest, settings: Settings, files: Files) -> Evaluation:
     definition, features = contest.definition, contest.features
     predictors = _load(contest, files)
     models = tuple(_describe(contest, role, predictor) for role, predictor in predictors.items())
@@ -133,7 +85,6 @@ def _evaluate(contest: _Contest, settings: Settings, files: Files) -> Evaluation
     predictions_uri = join_uri(folder, "predictions.parquet")
     files.write_bytes(predictions_uri, answers.to_parquet())
     thresholds = {model.role: model.threshold for model in models}
-    challenger_rows = holdout.rows
     measurement = Measurement(
         model=definition.name,
         as_of=features.as_of,
@@ -149,14 +100,14 @@ def _evaluate(contest: _Contest, settings: Settings, files: Files) -> Evaluation
         predictions_uri=predictions_uri,
         predictions_digest=digest_table(answers.table),
         statistics=measure_statistics(answers, contest.terms, thresholds),
-        serving=measure_serving(predictors["challenger"], challenger_rows),
-        parity=measure_parity(predictors["challenger"], challenger_rows),
+        serving=measure_serving(predictors["challenger"], holdout.rows),
+        parity=measure_parity(predictors["challenger"], holdout.rows),
         figures=draw_figures(answers, contest.terms, thresholds),
     )
     return _keep(contest, measurement, folder, settings, files)
 
 
-def _load(contest: _Contest, files: Files) -> dict[Role, Predictor]:
+def _load(contest: Contest, files: Files) -> dict[Role, Predictor]:
     bundles: dict[Role, Candidate | ChampionVersion] = {"challenger": contest.challenger}
     if contest.champion is not None:
         bundles["champion"] = contest.champion
@@ -164,7 +115,7 @@ def _load(contest: _Contest, files: Files) -> dict[Role, Predictor]:
     return {role: load_predictor(files, bundle.bundle_uri, bundle.bundle_digest) for role, bundle in bundles.items()}
 
 
-def _describe(contest: _Contest, role: Role, predictor: Predictor) -> JudgedModel:
+def _describe(contest: Contest, role: Role, predictor: Predictor) -> JudgedModel:
     manifest, is_champion = predictor.manifest, role == "champion"
     asked_with = (contest.champion_features or contest.features) if is_champion else contest.features
     return JudgedModel(
@@ -181,7 +132,7 @@ def _describe(contest: _Contest, role: Role, predictor: Predictor) -> JudgedMode
     )
 
 
-def _ask(contest: _Contest, predictors: dict[Role, Predictor], holdout: Holdout) -> Answers:
+def _ask(contest: Contest, predictors: dict[Role, Predictor], holdout: Holdout) -> Answers:
     probabilities = {
         role: _probabilities(predictor, holdout.champion_rows if role == "champion" else holdout.rows)
         for role, predictor in predictors.items()
@@ -197,7 +148,7 @@ def _overlap(holdout: Holdout) -> int:
     return int((holdout.rows["_event_time"] <= holdout.judged_after).sum())
 
 
-def _keep(contest: _Contest, measurement: Measurement, folder: str, settings: Settings, files: Files) -> Evaluation:
+def _keep(contest: Contest, measurement: Measurement, folder: str, settings: Settings, files: Files) -> Evaluation:
     data = measurement.to_bytes()
     digest = digest_bytes(data)
     measurement_uri = join_uri(folder, f"measurement-{digest}.json")
