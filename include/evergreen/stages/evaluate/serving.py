@@ -28,8 +28,8 @@ def measure_serving(predictor: Predictor, rows: pd.DataFrame) -> Serving | None:
 
     What is timed is processor time, which on an idle core is the time one waits, and each figure is the best of five rounds.
     A busy neighbour can only make a round slower, while a slow model is slow in every round; so a verdict does not turn on what
-    else the machine was doing. (By the wall clock, on two cores shared by ten busy processes, the 99th percentile of a model that
-    answers in half a millisecond was 33 ms, even in the best round.)
+    else the machine was doing. (By the wall clock, on two cores shared by ten busy processes, the 99th percentile of a model
+    that answers in half a millisecond was 33 ms, even in the best round.)
 
     Args:
         predictor: The model.
