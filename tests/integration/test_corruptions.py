@@ -65,6 +65,20 @@ def test_a_corruption_does_what_it_should(lived_in, corruption, record_property)
     assert not list(Path(lived_in.settings.home).rglob(".tmp-*"))
 
 
+def test_a_day_that_was_never_delivered_fails_until_it_is(lived_in):
+    path = lived_in.landing / "schedule" / "2013-02-17.parquet"
+    kept = path.read_bytes()
+    path.unlink()
+    try:
+        missing = lived_in.run("scoring", "2013-02-18")
+    finally:
+        path.write_bytes(kept)
+    kind, said = observed(missing)
+    assert kind == "validate fails"
+    assert "schedule" in said
+    assert lived_in.run("scoring", "2013-02-18").succeeded
+
+
 def test_the_night_after_all_of_them_is_as_if_none_had_been(lived_in, tmp_path, seeded_landing):
     shutil.copytree(seeded_landing, tmp_path / "landing")
     clean = Night(tmp_path).run("scoring", AS_OF)
