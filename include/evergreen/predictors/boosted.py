@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 Engine = Literal["auto", "xgboost", "onnx"]
 ONNX_BELOW_ROWS = 20
-"""ONNX Runtime answers few rows faster, XGBoost many. 150 trees of depth 4 to 6 meet between 10 and 20 rows where categories are
-split on, at 80 without; one row takes 10 to 50 microseconds against 150 to 350 (`tests/benchmarks/bench_engines.py`)."""
+"""ONNX Runtime answers few rows faster, XGBoost many. 150 trees of depth 4 to 6 meet between 10 and 20 rows where categories
+are split on, at 80 without; one row takes 10 to 50 microseconds against 150 to 350 (`tests/benchmarks/bench_engines.py`)."""
 
 
 class BoostedModel:
