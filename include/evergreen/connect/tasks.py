@@ -169,7 +169,7 @@ def rollback() -> XCom:
 
 @task
 def clean_up() -> None:
-    """Close what a killed task left open in MLflow and remove half-written files."""
+    """Remove files that a killed task left half-written."""
     from evergreen.connect.cleaning import clean_after
     from evergreen.connect.run import current_run
 

@@ -71,8 +71,6 @@ class Training(Section):
     """`balanced` weighs the rarer class up while learning; calibration brings the probabilities back."""
     costs: Costs = Costs()
     """What each kind of answer costs."""
-    refit: bool = False
-    """Fit the promoted challenger again on all matured rows, and score that refit again before it ships."""
     seed: int = 20130101
     """Where every random choice begins."""
     device: Literal["cpu", "cuda"] = "cpu"

@@ -22,7 +22,7 @@ data:
     orders: {files: orders/{date}.csv, key: order_id}
     Returns: {files: returns.csv, key: [a], keys: [b]}
     returns: {files: "returns/{day}.csv", sql: {query: q, url: u}, key: [b, b], key: [c], event_time: t}
-training: {candidates: [baseline, xgbost], refit: yes}
+training: {candidates: [baseline, xgbost], seed: yes}
 gate: {guards: [{metric: roc_auc}], primary: {confidence: 2}}
 validation: {tables: {retruns: {}}}
 """
@@ -65,7 +65,7 @@ def test_every_mistake_is_told_at_once(folder):
         (13, "data.tables.returns.key[1]"),
         (13, "data.tables.returns.key"),
         (14, "training.candidates[1]"),
-        (14, "training.refit"),
+        (14, "training.seed"),
         (15, "gate.guards[0]"),
         (15, "gate.primary.confidence"),
         (16, "validation.tables.retruns"),

@@ -193,7 +193,6 @@ MISTAKES = [
         "did you mean `log_loss`?",
     ),
     ("slices: [{by: country}]", "primary: {confidence: 0.5}", 23, 25, "gate.primary.confidence", "wrong value", ""),
-    ("gate:", "training: {refit: yes}\ngate:", 22, 19, "training.refit", "wrong type", "write `true`"),
     ("gate:", "training: {window: 14d}\ngate:", 22, 20, "training.window", "the window is used up by the folds", ""),
     (
         "gate:",

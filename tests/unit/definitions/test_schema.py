@@ -28,7 +28,7 @@ def test_shipped_definitions_fit(validator, path):
         (("gate", "holdout"), "-3d"),
         (("gate", "primary", "metric"), "auc"),
         (("owner",), 7),
-        (("training", "refit"), "yes"),
+        (("training", "seed"), "yes"),
     ],
 )
 def test_an_editor_sees_mistakes(validator, folder, path, value):
