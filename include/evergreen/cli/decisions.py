@@ -55,19 +55,21 @@ def replay(
 ) -> None:
     """Decide again from a decision's stored measurement, and compare. Exits with 1 when the answer differs.
 
-    Needs no data, no model and no clock: only what was measured then, and the thresholds.
+    Needs no data, no model and no clock: only what was measured then, and the thresholds that were in force.
 
     Example: evergreen replay 3fa09c1b24d7
     """
     from evergreen.definitions import load_definition
     from evergreen.digests import digest_bytes
     from evergreen.files import Files
+    from evergreen.stages.gate import read_ruling
     from evergreen.stages.gate import replay as decide_again
 
     settings = read_settings()
     record = _find(decision, settings)
     definition = load_definition(settings.definitions_dir / record.model)
-    measured = Files.from_settings(settings).read_bytes(record.measurement_uri)
+    files = Files.from_settings(settings)
+    measured = files.read_bytes(record.measurement_uri)
     if digest_bytes(measured) != record.measurement_digest:
         raise DigestMismatchError(
             "the stored measurement is not the one that was decided on",
@@ -77,9 +79,9 @@ def replay(
         )
     console = standard_output()
     _show(console, record)
-    again = decide_again(measured, definition.gate)
+    again = decide_again(measured, read_ruling(definition, record, files).rules)
     if definition.digest("gate") != record.gate_digest:
-        console.print("the thresholds in model.yaml have changed since: this is what today's say of it", style="yellow")
+        console.print("the thresholds in model.yaml have changed since; these are the ones of then")
     same = again.outcome == record.outcome and again.reasons == record.reasons
     console.print(f"decided again: {again.outcome} ({'the same, word for word' if same else 'it differs'})")
     if not same:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evergreen.measurement import METRICS, Ruling, RulingKind
-from evergreen.stages.gate.wording import owner, write_change, write_number, write_share
+from evergreen.stages.gate.wording import owner, write_change, write_number
 
 if TYPE_CHECKING:
     from evergreen.definitions.gate import Gate, Guard
@@ -13,21 +13,27 @@ if TYPE_CHECKING:
 
 
 def judge_baseline(measurement: Measurement, rules: Gate) -> list[Ruling]:
-    """Rule that the challenger beats the baseline; without a champion the gain itself says so."""
+    """Rule that the challenger is better than the baseline; without a champion the gain itself says so, beyond doubt.
+
+    Beside a champion the estimate decides. The choice is then between the two of them: to ask for certainty against a third
+    model as well would keep a champion that has fallen below that very baseline.
+    """
     if measurement.reference == "baseline":
         return []
     title = METRICS[rules.primary.metric].title
+    least = write_number(rules.primary.minimum_effect)
     comparison = measurement.statistics.comparison("baseline", rules.primary.metric)
-    lower = None if comparison is None else comparison.lower
-    bound = f"the {write_share(rules.primary.confidence)} lower bound of the difference in {title} is {write_number(lower)}"
+    improvement = None if comparison is None else comparison.improvement
+    change = write_change(improvement)
+    theirs = f"the baseline's {write_number(comparison.reference if comparison else None)}"
     return [
         _limit(
             name=f"{title} against the baseline",
-            found=None if lower is None else f"lower bound {write_number(lower)}",
-            allowed="lower bound above 0",
-            holds=None if lower is None else lower > 0,
-            good=f"It beats the baseline: {bound}.",
-            bad=f"It is not shown to beat the baseline, as every model must: {bound}.",
+            found=None if improvement is None else change,
+            allowed=f"better by at least {least}",
+            holds=None if improvement is None else improvement >= rules.primary.minimum_effect,
+            good=f"Against {theirs} it is {change}, at least {least} was asked for.",
+            bad=f"It does not beat the baseline, as every model must: {change} against {theirs}, at least {least} is asked for.",
         )
     ]
 

@@ -165,12 +165,21 @@ def test_a_guard_without_its_comparison_is_never_a_promotion():
 
 
 class TestBaseline:
-    def test_a_challenger_must_beat_it_too(self):
-        held = comparison("roc_auc", "baseline", 0.742, 0.73, lower=0.0, upper=0.03)
-        judged = measurement(primary=held)
-        assert decide(judged, RULES).outcome is Outcome.KEEP
-        held = held.model_copy(update={"lower": 0.0001})
-        assert decide(measurement(primary=held), RULES).outcome is Outcome.PROMOTE
+    @pytest.mark.parametrize(("gain", "outcome"), [(0.0019, Outcome.KEEP), (0.002, Outcome.PROMOTE), (-0.01, Outcome.KEEP)])
+    def test_a_challenger_must_beat_it_too(self, gain, outcome):
+        held = comparison("roc_auc", "baseline", 0.742, 0.742 - gain, lower=gain - 0.01, upper=gain + 0.01)
+        held = held.model_copy(update={"improvement": gain})
+        assert decide(measurement(primary=held), RULES).outcome is outcome
+
+    def test_a_champion_below_it_is_replaced_though_the_challenger_is_not_beyond_doubt_above_it(self):
+        doubtful = comparison("roc_auc", "baseline", 0.742, 0.71, lower=-0.002, upper=0.07)
+        assert decide(measurement(primary=doubtful), RULES).outcome is Outcome.PROMOTE
+
+    def test_without_a_comparison_nothing_is_promoted(self):
+        judged = measurement()
+        left = tuple(c for c in judged.statistics.comparisons if c.against != "baseline" or c.metric != "roc_auc")
+        cut = judged.model_copy(update={"statistics": judged.statistics.model_copy(update={"comparisons": left})})
+        assert decide(cut, RULES).outcome is not Outcome.PROMOTE
 
     def test_it_is_the_model_to_beat_while_there_is_no_champion(self):
         decision = decide(measurement(champion=False), RULES)
