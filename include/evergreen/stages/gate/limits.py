@@ -33,7 +33,7 @@ def judge_baseline(measurement: Measurement, rules: Gate) -> list[Ruling]:
             allowed=f"better by at least {least}",
             holds=None if improvement is None else improvement >= rules.primary.minimum_effect,
             good=f"Against {theirs} it is {change}, at least {least} was asked for.",
-            bad=f"It does not beat the baseline, as every model must: {change} against {theirs}, at least {least} is asked for.",
+            bad=f"It does not beat the baseline, as every model must: {change} against {theirs}, at least {least} is asked.",
         )
     ]
 
