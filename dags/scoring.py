@@ -5,12 +5,12 @@ from airflow.sdk import DAG
 from evergreen.connect.assets import ModelAssets
 from evergreen.connect.dag_arguments import dag_arguments, definitions_to_unfold, timetable
 from evergreen.connect.params import scoring_params
-from evergreen.connect.tasks import build_features, ingest, score, validate
+from evergreen.connect.tasks import build_champion_features, ingest, score, validate
 
 DOC = """\
-Every night: take in and check the new day, build its features as each row could have known them, and write what the
-champion says into `predictions`. A day already scored by the same release is left alone, so a backfill over a range costs
-only what is missing."""
+Every night: take in and check the new day, build its features with the champion's own code, as each row could have known
+them, and write what the champion says into `predictions`. A day already scored by the same release is left alone, so a
+backfill over a range costs only what is missing."""
 
 for definition in definitions_to_unfold():
     assets = ModelAssets.of(definition.name)
@@ -25,6 +25,6 @@ for definition in definitions_to_unfold():
         schedule=timetable(definition, definition.schedule.scoring),
     ) as dag:
         validated = validate(ingest.override(inlets=[assets.landing])())
-        features = build_features.override(outlets=[assets.features])(validated)
-        score.override(inlets=[assets.champion], outlets=[assets.predictions])(validated, features)
+        features = build_champion_features.override(inlets=[assets.champion], outlets=[assets.features])(validated)
+        score.override(outlets=[assets.predictions])(features)
     globals()[dag.dag_id] = dag

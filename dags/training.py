@@ -45,5 +45,5 @@ for definition in definitions_to_unfold():
         version = register(verdict)
         tested = smoke_test(version, features, evaluation)
         released = release.override(outlets=[assets.champion])(tested, verdict)
-        released >> clean_up().as_teardown(setups=snapshot)
+        released >> clean_up().as_teardown()
     globals()[dag.dag_id] = dag

@@ -80,14 +80,21 @@ class Settings(BaseSettings):
         defaults = {
             "home": home,
             "definitions_dir": self.definitions_dir.expanduser().resolve(),
-            "landing_uri": self.landing_uri or str(home / "landing"),
-            "tables_uri": self.tables_uri or str(home / "tables"),
-            "artifacts_uri": self.artifacts_uri or str(home / "artifacts"),
-            "reports_uri": self.reports_uri or str(home / "reports"),
-            "results_uri": self.results_uri or str(home / "results"),
+            "landing_uri": _absolute(self.landing_uri) or str(home / "landing"),
+            "tables_uri": _absolute(self.tables_uri) or str(home / "tables"),
+            "artifacts_uri": _absolute(self.artifacts_uri) or str(home / "artifacts"),
+            "reports_uri": _absolute(self.reports_uri) or str(home / "reports"),
+            "results_uri": _absolute(self.results_uri) or str(home / "results"),
             "database_url": self.database_url or f"sqlite:///{home / 'evergreen.db'}",
             "mlflow_tracking_uri": self.mlflow_tracking_uri or f"sqlite:///{home / 'mlflow.db'}",
         }
         for name, value in defaults.items():
             object.__setattr__(self, name, value)
         return self
+
+
+def _absolute(uri: str) -> str:
+    """Return a local path from the root, so that a task in another working folder means the same; others as they are."""
+    if not uri or uri.startswith("s3://"):
+        return uri.rstrip("/")
+    return str(Path(uri.removeprefix("file://")).expanduser().resolve())

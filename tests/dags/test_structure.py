@@ -6,7 +6,7 @@ import pytest
 
 EDGES = {
     "flight_delays.training": {
-        "ingest": {"validate", "clean_up"},
+        "ingest": {"validate"},
         "validate": {"build_features", "evaluate"},
         "build_features": {"train", "evaluate", "smoke_test"},
         "train": {"evaluate"},
@@ -19,7 +19,7 @@ EDGES = {
     },
     "flight_delays.scoring": {
         "ingest": {"validate"},
-        "validate": {"build_features", "score"},
+        "validate": {"build_features"},
         "build_features": {"score"},
         "score": set(),
     },

@@ -84,5 +84,8 @@ def test_the_night_after_all_of_them_is_as_if_none_had_been(lived_in, tmp_path, 
     clean = Night(tmp_path).run("scoring", AS_OF)
     after = lived_in.run("scoring", AS_OF)
     assert after.succeeded, after.errors
-    for task in ("ingest", "validate", "build_features"):
+    for task in ("ingest", "validate"):
         assert after.returned[task]["digest"] == clean.returned[task]["digest"], task
+    assert "score" in after.returned
+    # Where there is no champion, nothing is built for one and nothing is scored.
+    assert {task.task_id: task.state for task in clean.tasks}["build_features"] == "skipped"

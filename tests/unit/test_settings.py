@@ -47,3 +47,14 @@ def test_settings_are_frozen_copied_and_pickled(tmp_path):
         settings.threads = 2
     assert pickle.loads(pickle.dumps(settings)) == settings
     assert isinstance(settings.home, Path)
+
+
+def test_a_relative_address_means_the_same_from_every_folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(
+        landing_uri="landing", tables_uri="./tables/", artifacts_uri="s3://bucket/artifacts/", reports_uri="file:///r"
+    )
+    assert settings.landing_uri == str(tmp_path / "landing")
+    assert settings.tables_uri == str(tmp_path / "tables")
+    assert settings.artifacts_uri == "s3://bucket/artifacts"
+    assert settings.reports_uri == "/r"

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 
+def skipped(reason: str) -> Exception:
+    """Return what a task raises to be skipped, and with it all that follows."""
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    skip: Exception = AirflowSkipException(reason)
+    return skip
+
+
 def skip_unless(condition: bool, reason: str) -> None:
-    """Skip the running task, and with it all that follows, unless the condition holds.
+    """Skip the running task unless the condition holds.
 
     Raises:
         AirflowSkipException: The condition does not hold.
     """
     if not condition:
-        from airflow.sdk.exceptions import AirflowSkipException
-
-        raise AirflowSkipException(reason)
+        raise skipped(reason)

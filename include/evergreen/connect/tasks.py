@@ -70,14 +70,14 @@ def train(features: XCom, name: str) -> XCom:
 @task(trigger_rule="none_failed_min_one_success")
 def evaluate(validated: XCom, features: XCom, candidates: list[XCom]) -> XCom:
     """Score challenger, champion and baseline on the same rows, which none of them has seen."""
-    from evergreen.connect.champion import champion_with_features
+    from evergreen.connect.champion import current_champion, features_to_judge
     from evergreen.connect.run import current_run
     from evergreen.results import Candidate, FeatureSet, ValidatedSnapshot
     from evergreen.stages.evaluate import evaluate as stage
 
     run = current_run()
-    own = FeatureSet.from_xcom(features)
-    champion, champion_features = champion_with_features(run, ValidatedSnapshot.from_xcom(validated), own)
+    own, champion = FeatureSet.from_xcom(features), current_champion(run)
+    champion_features = features_to_judge(run, ValidatedSnapshot.from_xcom(validated), own, champion)
     trained = [Candidate.from_xcom(candidate) for candidate in candidates if candidate]
     return stage(
         run.definition, own, trained, champion, run.settings, champion_features=champion_features, force=run.force
@@ -139,21 +139,31 @@ def release(tested: XCom, verdict: XCom) -> XCom:
     return stage(run.definition, smoked, decided, run.settings, actor=run.actor).to_xcom()
 
 
-@task
-def score(validated: XCom, features: XCom) -> XCom:
-    """Score the newest complete day with the champion; what an earlier release said stays."""
-    from evergreen.connect.champion import champion_with_features
+@task(task_id="build_features")
+def build_champion_features(validated: XCom) -> XCom:
+    """Compute the features of new days with the champion's own features.py; skipped while there is no champion."""
+    from evergreen.connect.champion import current_champion, features_to_score
     from evergreen.connect.run import current_run
-    from evergreen.connect.skipping import skip_unless
-    from evergreen.results import FeatureSet, ValidatedSnapshot
+    from evergreen.connect.skipping import skipped
+    from evergreen.results import ValidatedSnapshot
+
+    run = current_run()
+    champion = current_champion(run)
+    if champion is None:
+        raise skipped("there is no champion yet: train one first")
+    return features_to_score(run, ValidatedSnapshot.from_xcom(validated), champion).to_xcom()
+
+
+@task
+def score(features: XCom) -> XCom:
+    """Score the newest complete day with the champion; what an earlier release said stays."""
+    from evergreen.connect.run import current_run
+    from evergreen.results import FeatureSet
     from evergreen.stages.score import score_day
 
     run = current_run()
-    own = FeatureSet.from_xcom(features)
-    champion, champion_features = champion_with_features(run, ValidatedSnapshot.from_xcom(validated), own)
-    skip_unless(champion is not None, "there is no champion yet: train one first")
-    scored = score_day(run.definition, champion_features or own, run.settings, own.last_day, champion=champion, force=run.force)
-    return scored.to_xcom()
+    built = FeatureSet.from_xcom(features)
+    return score_day(run.definition, built, run.settings, built.last_day, force=run.force).to_xcom()
 
 
 @task
