@@ -14,8 +14,8 @@ QUICK = {"trials": 1}
 class Night:
     """A home with landing files, and the DAGs that run over it."""
 
-    def __init__(self, home: Path) -> None:
-        self.settings = Settings(home=home)
+    def __init__(self, home: Path, **addresses) -> None:
+        self.settings = Settings(home=home, **addresses)
         self.landing = Path(self.settings.landing_uri) / MODEL
 
     def run(self, kind: str, as_of: str, **params):

@@ -1,0 +1,62 @@
+"""A champion released with another features.py than today's answers by its own."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from evergreen.registry.releases import ReleaseRegistry
+from integration.night import MODEL, Night
+
+SHIPPED = Path(__file__).parents[2] / "include" / "models" / MODEL
+
+
+@pytest.fixture
+def changing(tmp_path, seeded_landing, airflow_home):
+    """A home with a model folder of its own, whose first champion stands."""
+    shutil.copytree(seeded_landing, tmp_path / "landing")
+    shutil.copytree(SHIPPED, tmp_path / "models" / MODEL, ignore=shutil.ignore_patterns("data", "__pycache__"))
+    night = Night(tmp_path, definitions_dir=tmp_path / "models")
+    first = night.run("training", "2013-02-15", candidates=["logistic_regression"])
+    assert first.returned["release"]["version"] == "1", first.errors
+    return night
+
+
+def edit(night: Night, name: str, old: str, new: str) -> None:
+    path = night.settings.definitions_dir / MODEL / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.slow
+def test_champion_and_challenger_are_each_judged_with_their_own_features(changing):
+    # A feature the champion never knew, by which the gate slices as well.
+    edit(
+        changing,
+        "features.py",
+        '        "flights_that_hour",\n',
+        '        "flights_that_hour",\n        nw.col("dest").alias("airport"),\n',
+    )
+    edit(changing, "model.yaml", "  slices:\n", "  slices:\n    - {by: airport, min_rows: 500, max_drop: 0.5}\n")
+    outcome = changing.run("training", "2013-02-16", candidates=["logistic_regression"])
+    assert outcome.succeeded, outcome.errors
+    assert outcome.returned["evaluate"]["champion_version"] == "1"
+    assert "airport" in outcome.returned["build_features"]["categorical"]
+
+
+@pytest.mark.slow
+def test_a_features_file_that_broke_today_stops_training_but_not_scoring(changing):
+    champion = ReleaseRegistry(changing.settings).champion(MODEL)
+    edit(
+        changing,
+        "features.py",
+        "    return flights.select(",
+        '    raise RuntimeError("broken today")\n    return flights.select(',
+    )
+    training = changing.run("training", "2013-02-16", candidates=["logistic_regression"])
+    assert "broken today" in str(training.errors[0])
+    scoring = changing.run("scoring", "2013-02-16")
+    assert scoring.succeeded, scoring.errors
+    assert scoring.returned["build_features"]["source_digest"] == champion.features_source_digest
+    assert scoring.returned["score"]["rows"] > 500
