@@ -245,4 +245,4 @@ class ScoredDay(Result):
     rows: int
     digest: str
     written: bool
-    """False when the day already held these very predictions."""
+    """False when these very predictions were what the day said last."""

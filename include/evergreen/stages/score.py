@@ -1,11 +1,14 @@
 """Stage score: the champion's answers for one day, added to `predictions` and never taken back.
 
-A day may be scored more than once: by a new release, or on corrected features. Each scoring is numbered, and its rows are added
-beside the older ones; what an earlier release said stays as it was said.
+A day may be scored more than once: by a new release, by a restored one, or on corrected features. Each scoring is numbered, and
+its rows are added beside the older ones; what an earlier release said stays as it was said.
+
+A day of the past is scored by the champion of now, which may have trained on it. Each row says how far its release had seen.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,8 +35,15 @@ if TYPE_CHECKING:
     from evergreen.results import ChampionVersion, FeatureSet
     from evergreen.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 SCORING = "_scoring"
 """Number of the scoring of its day a row belongs to: 1 is the first, the largest is what was said last."""
+TRAINED_THROUGH = "_trained_through"
+"""Watermark of the release that answered. A row whose `_event_time` is not after it is no evidence of how good the answers are.
+
+Null in rows older than this column.
+"""
 _IDENTITY = ("release_version", "bundle_digest", "features_digest")
 _ANSWER = ("_key", "_event_time", "probability", "decision", *_IDENTITY)
 
@@ -47,15 +57,15 @@ def score_day(
     champion: ChampionVersion | None = None,
     force: bool = False,
 ) -> ScoredDay:
-    """Add the champion's answers for a day; the same release on the same features adds nothing.
+    """Add the champion's answers for a day; nothing is added if the same release said them last, on the same features.
 
     Args:
         definition: The model.
         features: Features built by the champion's own code, `day` among them.
         settings: Where things are.
         day: The local day to score.
-        champion: The version that answers; default the champion of this moment.
-        force: Compute the answers even if they are there; they are added only if they differ.
+        champion: The version that answers; default the champion of this moment, whatever the day.
+        force: Compute the answers even if they were said last; they are added only if they differ.
 
     Raises:
         RegistryError: There is no champion.
@@ -80,9 +90,11 @@ def score_day(
         return _scored(table, served, day, present, table.version(), written=False)
     predictor = load_predictor(files, served.bundle_uri, served.bundle_digest)
     probability = predictor.probability(frame)
-    answers = _answers(frame, probability, predictor.decide(probability), {**identity, "as_of": features.as_of})
-    if not answers.num_rows:
+    constants = {**identity, "as_of": features.as_of, TRAINED_THROUGH: served.trained_through}
+    answers = _answers(frame, probability, predictor.decide(probability), constants)
+    if not answers.num_rows or (present is not None and _digest(present) == _digest(answers)):
         return _scored(table, served, day, answers, table.version(), written=False)
+    _tell_if_seen(served, day, answers)
     done = table.change_day(day, lambda rows: _added(rows, answers))
     return _scored(table, served, day, answers, done.version, written=bool(done.written))
 
@@ -149,7 +161,7 @@ def _constant(value: Any) -> pa.Scalar:
 
 
 def _present(table: DayTable, day: date, identity: dict[str, str]) -> pa.Table | None:
-    """Return what this release said last about the day on these features."""
+    """Return what was said last about the day, if this release said it on these features."""
     version = table.version()
     if version is None or day not in table.partitions(version):
         return None
@@ -157,13 +169,30 @@ def _present(table: DayTable, day: date, identity: dict[str, str]) -> pa.Table |
 
 
 def _last_scoring(rows: pa.Table, identity: dict[str, str]) -> pa.Table | None:
-    for name, value in identity.items():
-        rows = rows.filter(pc.equal(rows.column(name), value))
-    return rows.filter(pc.equal(rows.column(SCORING), pc.max(rows.column(SCORING)))) if rows.num_rows else None
+    """Return the rows of the day's largest number, or None if they are another's.
+
+    An older scoring of the same identity does not count: after a rollback the restored release must have the last word.
+    """
+    last = rows.filter(pc.equal(rows.column(SCORING), pc.max(rows.column(SCORING))))
+    ours = all(last.column(name)[0].as_py() == value for name, value in identity.items())
+    return last if ours else None
+
+
+def _tell_if_seen(served: ChampionVersion, day: date, answers: pa.Table) -> None:
+    if served.trained_through >= pc.min(answers.column("_event_time")).as_py():
+        logger.warning(
+            "%s: version %s was trained through %s and has seen rows of %s, which it scores now; keep rows with _event_time "
+            "<= %s out of outcome metrics",
+            served.model,
+            served.version,
+            served.trained_through.isoformat(),
+            day,
+            TRAINED_THROUGH,
+        )
 
 
 def _added(rows: pa.Table | None, answers: pa.Table) -> pa.Table:
-    """Return the day with these answers, which are added under the next number unless they are there."""
+    """Return the day with these answers, which are added under the next number unless they were said last."""
     if rows is None:
         return answers.append_column(SCORING, pa.array(np.ones(answers.num_rows), pa.int64()))
     same = _last_scoring(rows, {name: answers.column(name)[0].as_py() for name in _IDENTITY})

@@ -1,8 +1,10 @@
+import logging
 import threading
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from sqlalchemy import create_engine, text
@@ -12,7 +14,7 @@ from evergreen.files import Files
 from evergreen.predictors.bundle import load_predictor
 from evergreen.results import Outcome
 from evergreen.settings import Settings
-from evergreen.stages.score import SCORING, champion_feature_source, score_day
+from evergreen.stages.score import SCORING, TRAINED_THROUGH, champion_feature_source, score_day
 from evergreen.tables.addresses import predictions_uri
 from evergreen.tables.day_table import DayTable
 from evergreen.tables.feature_frames import read_features
@@ -144,6 +146,65 @@ def test_a_day_without_rows_is_no_failure(settings, champion):
     features = a_feature_set(settings, frame[frame["_day"] != DAY])
     scored = score_day(a_definition(), features, settings, DAY)
     assert (scored.rows, scored.written) == (0, False)
+
+
+class TestARestoredRelease:
+    @pytest.fixture
+    def restored(self, settings, champion, features):
+        """Version 1 scores the day, then version 2; then version 1 is the champion again."""
+        score_day(a_definition(), features, settings, DAY)
+        second = release_without_mlflow(settings, 2, judge(settings, a_bundle(settings, "baseline"), against="1"))
+        score_day(a_definition(), features, settings, DAY, champion=second)
+        return champion
+
+    @pytest.mark.parametrize("force", [False, True])
+    def test_has_the_last_word(self, settings, restored, features, force):
+        before = stored(settings)
+        again = score_day(a_definition(), features, settings, DAY, champion=restored, force=force)
+        rows = stored(settings)
+        last = rows.filter(pc.equal(rows.column(SCORING), pc.max(rows.column(SCORING))))
+        assert (again.release_version, again.written) == ("1", True)
+        assert set(last.column(SCORING).to_pylist()) == {3}
+        assert set(last.column("release_version").to_pylist()) == {"1"}
+        kept = ["_key", "release_version", "probability", "as_of", SCORING]
+        assert rows.slice(0, before.num_rows).select(kept) == before.select(kept)
+
+    @pytest.mark.parametrize("force", [False, True])
+    def test_says_it_once(self, settings, restored, features, force):
+        first = score_day(a_definition(), features, settings, DAY, champion=restored)
+        version = DayTable(predictions_uri(settings, MODEL), Files()).version()
+        again = score_day(a_definition(), features, settings, DAY, champion=restored, force=force)
+        assert again == first.model_copy(update={"written": False})
+        assert DayTable(predictions_uri(settings, MODEL), Files()).version() == version
+
+
+class TestRowsTheChampionHasTrainedOn:
+    def test_every_row_says_how_far_its_release_had_seen(self, settings, champion, features):
+        score_day(a_definition(), features, settings, DAY)
+        through = stored(settings).column(TRAINED_THROUGH)
+        assert through.type == pa.timestamp("us", tz="UTC")
+        assert set(through.to_pylist()) == {champion.trained_through}
+
+    @pytest.mark.parametrize(("before_the_first", "told"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
+    def test_a_day_it_has_seen_is_told(self, settings, champion, features, caplog, before_the_first, told):
+        first = read_features(features, Files(), first_day=DAY, last_day=DAY)["_event_time"].min().to_pydatetime()
+        seen = champion.model_copy(update={"trained_through": first - before_the_first})
+        with caplog.at_level(logging.WARNING, logger="evergreen.stages.score"):
+            score_day(a_definition(), features, settings, DAY, champion=seen)
+        assert ("2013-03-02" in caplog.text and "version 1" in caplog.text) is told
+        assert bool(caplog.records) is told
+
+    def test_days_scored_before_it_was_kept_stay_as_they_are(self, settings, champion, features):
+        score_day(a_definition(), features, settings, DAY)
+        table, other = DayTable(predictions_uri(settings, MODEL), Files()), date(2013, 3, 3)
+        table.write_days({DAY: stored(settings).drop_columns([TRAINED_THROUGH, "_day", "_digest", "_position"])})
+        assert TRAINED_THROUGH not in table.schema().names
+        score_day(a_definition(), features, settings, other)
+        version = table.version()
+        assert not score_day(a_definition(), features, settings, DAY, force=True).written
+        assert table.version() == version
+        assert stored(settings).column(TRAINED_THROUGH).null_count == stored(settings).num_rows
+        assert stored(settings, other).column(TRAINED_THROUGH).null_count == 0
 
 
 class TestRefusals:
