@@ -93,7 +93,7 @@ class DayTable:
         """Make each named day hold exactly these rows, in one commit.
 
         A day whose content digest is already there is not rewritten; a day of no rows is removed; other days stay as they
-        are. When another writer comes in between, the comparison is made again.
+        are. When another writer comes in between, the comparison is made again: the version returned holds these very rows.
 
         Args:
             days: At least one day, its rows in the order that `_position` will number.
@@ -105,17 +105,21 @@ class DayTable:
         """
         kept = {day: keepable(days[day]) for day in sorted(days)}
         digests = {day: digest_table(rows) if rows.num_rows else "" for day, rows in kept.items()}
+        written: set[date] = set()
         for attempt in range(MAX_ATTEMPTS):
             table = self._open()
             found = {} if table is None else _partitions(table)
-            changed = [day for day in kept if digests[day] != (found[day].digest if day in found else "")]
+            changed = _differing(digests, found)
             if table is not None and not changed:
-                return WriteResult(int(table.version()), (), found)
+                return WriteResult(int(table.version()), tuple(sorted(written)), found)
             rows = stack_days({day: kept[day] for day in changed or kept}, digests)
             if self._commit(table, rows, changed, stay=not set(found) <= set(changed) or not rows.num_rows, metadata=metadata):
+                written.update(changed)
                 table = self._open()
-                if table is not None:
-                    return WriteResult(int(table.version()), tuple(changed), _partitions(table))
+                found = {} if table is None else _partitions(table)
+                # The newest version may be another writer's: callers remember its digests as those of their rows.
+                if table is not None and not _differing(digests, found):
+                    return WriteResult(int(table.version()), tuple(sorted(written)), found)
             time.sleep(random.uniform(0.02, 0.1) * min(attempt + 1, 5))  # writers that met once should not meet again
         raise _crowded(self.uri)
 
@@ -312,6 +316,11 @@ def _crowded(uri: str) -> StoreUnavailableError:
 def _row_schema(table: DeltaTable) -> pa.Schema:
     schema = pa.schema(table.schema().to_arrow())
     return pa.schema([field for field in schema if field.name not in (DAY, DIGEST, POSITION)])
+
+
+def _differing(digests: Mapping[date, str], found: Mapping[date, Partition]) -> list[date]:
+    """Return the days that do not hold the content wanted; an empty digest wants no rows."""
+    return [day for day, digest in digests.items() if digest != (found[day].digest if day in found else "")]
 
 
 def _partitions(table: DeltaTable) -> dict[date, Partition]:

@@ -277,6 +277,50 @@ def test_a_writer_that_always_loses_gives_up_with_a_retryable_error(table, monke
         table.write_days({nth(0): rows(1)})
 
 
+def replaced_after_each_commit(monkeypatch, rival, times):
+    """After our commit and before we look again, a rival replaces day 0; the writes of the rival are left alone."""
+    commit, done = DayTable._commit, []
+
+    def commit_first(self, *arguments, **words):
+        committed = commit(self, *arguments, **words)
+        if self is not rival and len(done) < times:
+            done.append(True)
+            rival.write_days({nth(0): rows(90 + len(done))})
+        return committed
+
+    monkeypatch.setattr(DayTable, "_commit", commit_first)
+    monkeypatch.setattr(day_table.time, "sleep", lambda seconds: None)
+
+
+def test_a_day_replaced_right_after_the_commit_is_written_again(table, monkeypatch):
+    table.write_days({nth(0): rows(0)})
+    replaced_after_each_commit(monkeypatch, DayTable(table.uri, Files()), times=1)
+    result = table.write_days({nth(0): rows(1), nth(1): rows(2)})
+    assert result.partitions[nth(0)].digest == digest_table(rows(1)), "callers remember this digest as that of their rows"
+    assert result.written == (nth(0), nth(1)), "days of an earlier attempt count"
+    assert table.read(result.version).column("id").to_pylist() == ["1", "2"]
+
+
+def test_a_day_kept_as_it_was_and_replaced_meanwhile_is_written_again(table, monkeypatch):
+    table.write_days({nth(0): rows(1)})
+    replaced_after_each_commit(monkeypatch, DayTable(table.uri, Files()), times=1)
+    result = table.write_days({nth(0): rows(1), nth(1): rows(2)})
+    assert result.partitions[nth(0)].digest == digest_table(rows(1))
+
+
+def test_a_removed_day_that_came_back_right_after_is_removed_again(table, monkeypatch):
+    table.write_days({nth(0): rows(0), nth(1): rows(2)})
+    replaced_after_each_commit(monkeypatch, DayTable(table.uri, Files()), times=1)
+    assert list(table.write_days({nth(0): rows()}).partitions) == [nth(1)]
+
+
+def test_a_rival_that_always_replaces_the_day_is_a_retryable_error(table, monkeypatch):
+    table.write_days({nth(0): rows(0)})
+    replaced_after_each_commit(monkeypatch, DayTable(table.uri, Files()), times=day_table.MAX_ATTEMPTS)
+    with pytest.raises(StoreUnavailableError, match="other writers"):
+        table.write_days({nth(0): rows(1)})
+
+
 WRITER = """
 import sys
 from datetime import date, timedelta
