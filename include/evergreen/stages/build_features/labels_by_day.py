@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from pydantic import AwareDatetime
 
 from evergreen.digests import digest_json
+from evergreen.errors import StoreUnavailableError
 from evergreen.features.labels import labels_of
 from evergreen.results import Result
 from evergreen.stages.build_features.inputs import ValidatedInputs, runs_of_days
@@ -51,6 +52,7 @@ def build_label_days(inputs: ValidatedInputs, settings: Settings, results: Stage
 
     Raises:
         FeatureError: The label rule does not fit its column.
+        StoreUnavailableError: Another run wrote other labels for the same days meanwhile.
     """
     definition, as_of = inputs.definition, inputs.snapshot.as_of
     name = definition.data.label.table
@@ -61,12 +63,14 @@ def build_label_days(inputs: ValidatedInputs, settings: Settings, results: Stage
         definition.data.tables[name].model_dump(mode="json", exclude={"files"}),
     ]
     wanted = {day: digest_json([rule, digest]) for day, digest in inputs.digests[name].items()}
-    present, version = table.partitions(), table.version()
+    version = table.version()
+    present = {} if version is None else table.partitions(version)
     missing = [
         day
         for day, digest in wanted.items()
         if force or version is None or not _is_current(index.days.get(day), digest, present, day, as_of)
     ]
+    expected = {day: _content(present, day) for day in wanted.keys() - set(missing)}
     if missing or version is None:
         computed, settled = _compute(inputs, name, missing)
         write = table.write_days(computed, metadata={"stage": "build_features", "as_of": as_of.isoformat()})
@@ -76,7 +80,18 @@ def build_label_days(inputs: ValidatedInputs, settings: Settings, results: Stage
             for day in missing
         }
         results.put("build_features", "label-days", LabelIndex(days={**index.days, **fresh}))
+    if any(_content(present, day) != content for day, content in expected.items()):
+        raise _changed_meanwhile(table.uri)
     return LabelDays(table.uri, version, {day: present[day] for day in wanted if day in present})
+
+
+def _changed_meanwhile(uri: str) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        "another run changed the same labels meanwhile",
+        found=uri,
+        allowed="one run at a time for the same days",
+        remedy="run again when the other run has finished",
+    )
 
 
 def _is_current(built: LabelledDay | None, inputs: str, present: dict[date, Partition], day: date, as_of: datetime) -> bool:

@@ -3,11 +3,11 @@ from datetime import UTC, date, datetime, timedelta
 import pandas as pd
 import pytest
 
-from evergreen.errors import FeatureError, NotEnoughRowsError
+from evergreen.errors import FeatureError, NotEnoughRowsError, StoreUnavailableError
 from evergreen.features.code import FeatureCode
 from evergreen.files import Files
 from evergreen.stages.build_features import build_features
-from evergreen.tables.day_table import DayTable
+from evergreen.tables.day_table import DAY, DIGEST, POSITION, DayTable
 from evergreen.tables.feature_frames import read_features, read_labelled
 
 
@@ -118,6 +118,30 @@ def test_labels_of_an_earlier_as_of_do_not_grow_when_later_runs_came_in_between(
     same(first, again)
     assert DayTable(again.labels_uri, Files()).version() > first.labels_version
     assert read_labelled(first, Files()).equals(read_labelled(again, Files()))
+
+
+def test_labels_that_another_run_rewrote_meanwhile_are_not_pinned(definition, world, monkeypatch):
+    """A backfill at an older as-of leaves a day with the rows readable then; the newest version must not be trusted."""
+    first = build_features(definition, world.validated(night(9)), world.settings)
+    rival = DayTable(first.labels_uri, Files())
+    day = date(2024, 3, 2)
+    whole = rival.read(first.labels_version, days=[day]).drop_columns([DAY, DIGEST, POSITION])
+    write, truncated = DayTable.write_days, []
+
+    def write_second(self, days, **words):
+        if self.uri == rival.uri and not truncated:
+            truncated.append(True)
+            write(rival, {day: whole.slice(0, 2)})
+        return write(self, days, **words)
+
+    validated = world.validated(night(10))
+    with monkeypatch.context() as patch:
+        patch.setattr(DayTable, "write_days", write_second)
+        with pytest.raises(StoreUnavailableError, match="another run changed the same labels"):
+            build_features(definition, validated, world.settings)
+    assert truncated
+    again = build_features(definition, validated, world.settings)
+    assert contents(again, labels=True)[day] == contents(first, labels=True)[day], "running again mends it"
 
 
 def test_labelled_rows_between_two_moments(definition, world):
