@@ -79,6 +79,13 @@ class DayTable:
         table = self._open()
         return None if table is None else int(table.version())
 
+    def has_version(self, version: int) -> bool:
+        """Return whether the log still tells a version; False too when there is no table."""
+        try:
+            return self._open(version) is not None
+        except DataError:
+            return False
+
     def schema(self, version: int | None = None) -> pa.Schema | None:
         """Return the rows' columns and types without `_day`, `_digest`, `_position`; None when there is no table."""
         table = self._open(version)

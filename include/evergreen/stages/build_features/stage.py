@@ -17,7 +17,6 @@ from evergreen.results import FeatureSet
 from evergreen.stages.build_features.features_by_day import FeatureDays, build_feature_days
 from evergreen.stages.build_features.inputs import ValidatedInputs
 from evergreen.stages.build_features.labels_by_day import LabelDays, build_label_days
-from evergreen.tables.addresses import features_uri
 from evergreen.tables.day_table import DayTable
 from evergreen.tables.feature_frames import matured_labels
 from evergreen.tables.stage_results import StageResults
@@ -71,7 +70,8 @@ def build_features(
         }
     )
     inputs = ValidatedInputs(definition, validated, files)
-    is_gone = DayTable(features_uri(settings, definition.name, layout), files).version() is None
+    known = results.get("build_features", key, FeatureSet)
+    is_gone = known is not None and not _is_there(known, files)
     return results.once(
         "build_features",
         key,
@@ -79,6 +79,11 @@ def build_features(
         lambda: _build(inputs, code, settings, results, first_day=first_day, force=force),
         force=force or is_gone,
     )
+
+
+def _is_there(known: FeatureSet, files: Files) -> bool:
+    pinned = ((known.uri, known.version), (known.labels_uri, known.labels_version))
+    return all(DayTable(uri, files).has_version(version) for uri, version in pinned)
 
 
 def _build(

@@ -71,7 +71,13 @@ def evaluate(
     contest = Contest(definition, features, champion_features, challenger, baseline, champion)
     files = Files.from_settings(settings)
     store = StageResults(settings.results_uri, definition.name, files)
-    return store.once(STAGE, contest.key, Evaluation, lambda: _evaluate(contest, settings, files), force=force)
+    known = store.get(STAGE, contest.key, Evaluation)
+    is_gone = known is not None and not _is_there(known, files)
+    return store.once(STAGE, contest.key, Evaluation, lambda: _evaluate(contest, settings, files), force=force or is_gone)
+
+
+def _is_there(known: Evaluation, files: Files) -> bool:
+    return all(files.exists(uri) for uri in (known.measurement_uri, known.predictions_uri))
 
 
 def _evaluate(contest: Contest, settings: Settings, files: Files) -> Evaluation:

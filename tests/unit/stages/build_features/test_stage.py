@@ -197,6 +197,27 @@ def test_lost_tables_are_built_again(definition, world):
     same(first, build_features(definition, validated, world.settings))
 
 
+@pytest.mark.parametrize("lost", ["uri", "labels_uri"])
+def test_a_result_whose_table_is_lost_is_not_reused(definition, world, lost):
+    import shutil
+
+    validated = world.validated(night(11))
+    first = build_features(definition, validated, world.settings)
+    shutil.rmtree(getattr(first, lost))
+    again = build_features(definition, validated, world.settings)
+    same(first, again)
+    assert len(read_labelled(again, Files())) == first.labelled_rows
+
+
+@pytest.mark.parametrize("pinned", ["version", "labels_version"])
+def test_a_result_whose_version_is_lost_is_not_reused(definition, world, pinned):
+    validated = world.validated(night(11))
+    first = build_features(definition, validated, world.settings)
+    (result,) = (path for path in (world.home / "results").rglob("*.json") if '"labels_version"' in path.read_text())
+    result.write_text(first.model_copy(update={pinned: 99}).model_dump_json())
+    assert getattr(build_features(definition, validated, world.settings), pinned) == getattr(first, pinned)
+
+
 def test_a_killed_write_leaves_what_a_rerun_completes(definition, world, other_world, monkeypatch):
     from evergreen.stages.build_features import features_by_day
 

@@ -1,6 +1,7 @@
 """The whole stage and the gate after it, on true bundles and stored features."""
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -148,6 +149,19 @@ def test_a_second_run_measures_nothing_and_force_measures_again(night, first):
     forced = night.evaluate(force=True)
     assert forced.holdout_digest == first.holdout_digest
     assert night.measured(forced).statistics == night.measured(first).statistics
+
+
+@pytest.mark.parametrize("lost", ["measurement_uri", "predictions_uri"])
+def test_an_evaluation_whose_evidence_is_lost_is_measured_again(night, lost):
+    champion = night.champion(seed=60)
+    known = night.evaluate(champion)
+    Path(getattr(known, lost)).unlink()
+    again = night.evaluate(champion)
+    assert night.files.exists(again.predictions_uri)
+    assert canonical_bytes(recompute_statistics(night.measured(again), night.files)) == canonical_bytes(
+        night.measured(again).statistics
+    )
+    assert again.holdout_digest == known.holdout_digest
 
 
 def test_another_threshold_measures_nothing_again_and_other_terms_do(night):
