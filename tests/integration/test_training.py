@@ -3,15 +3,6 @@
 from evergreen.registry.decisions import DecisionStore
 from evergreen.registry.releases import ReleaseRegistry
 
-DIGESTS = {
-    "ingest": ("digest",),
-    "validate": ("digest",),
-    "build_features": ("digest",),
-    "evaluate": ("holdout_digest", "measurement_digest"),
-    "gate": ("decision_id",),
-    "register": ("version", "bundle_digest"),
-}
-
 
 def states(outcome):
     return {task.task_id: task.state for task in outcome.tasks}
