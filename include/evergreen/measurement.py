@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, Field, FiniteFloat
 
 from evergreen.definitions.gate import MetricName
 from evergreen.definitions.training import Costs
-from evergreen.results import Outcome, Result
+from evergreen.results import Outcome, Result, canonical_bytes
 
 Role = Literal["challenger", "champion", "baseline"]
 Measured = FiniteFloat | None
@@ -269,8 +269,3 @@ class Decision(Result):
     def to_bytes(self) -> bytes:
         """Return the canonical text."""
         return canonical_bytes(self)
-
-
-def canonical_bytes(value: Result) -> bytes:
-    """Return a value as canonical JSON: sorted keys, finite numbers, no spaces; the same value, the same bytes."""
-    return json.dumps(value.to_xcom(), sort_keys=True, allow_nan=False, separators=(",", ":")).encode()

@@ -48,7 +48,7 @@ def _value(annotation, optional):
     if origin is tuple:
         return (_value(arguments[0], optional),)
     if origin is dict:
-        return {"key": _value(arguments[1], optional)}
+        return {"key" if arguments[0] is str else _value(arguments[0], optional): _value(arguments[1], optional)}
     if origin is typing.Literal:
         return arguments[0]
     if annotation in PLAIN:

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import PrivateAttr, StringConstraints
 
+from evergreen.definitions.alerts import Alerts
 from evergreen.definitions.between_sections import between_sections
 from evergreen.definitions.data import Data
 from evergreen.definitions.features import Features
 from evergreen.definitions.gate import Gate
+from evergreen.definitions.monitoring import Monitoring
 from evergreen.definitions.release import ReleasePlan
+from evergreen.definitions.retraining import Retraining
 from evergreen.definitions.schedule import Schedule
 from evergreen.definitions.training import Training
 from evergreen.definitions.validation import Validation
@@ -53,6 +56,12 @@ class ModelDefinition(Section):
     """When a challenger replaces the champion."""
     release: ReleasePlan = ReleasePlan()
     """How a promoted challenger reaches traffic."""
+    monitoring: Monitoring = Monitoring()
+    """What is watched, and how far it may go before somebody is told."""
+    retraining: Retraining = Retraining()
+    """When monitoring may start a training."""
+    alerts: Alerts = Alerts()
+    """Who is told."""
 
     _folder: Path = PrivateAttr(default=Path())
 

@@ -36,6 +36,8 @@ class Schedule(Section):
     """How often a challenger is trained: every night, on Mondays, or only when somebody triggers it."""
     scoring: Literal["nightly", "manual"] = "nightly"
     """How often the newest complete day is scored."""
+    monitoring: Literal["nightly", "manual"] = "nightly"
+    """How often the champion is watched."""
     timeout_minutes: int = Field(120, ge=1)
     """Longest run of one task."""
     retries: int = Field(2, ge=0, le=10)

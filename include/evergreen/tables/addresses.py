@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from evergreen.files import join_uri
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from evergreen.settings import Settings
 
 SOURCE_DIGEST_LENGTH = 12
@@ -46,6 +49,16 @@ def labels_uri(settings: Settings, model: str) -> str:
 def predictions_uri(settings: Settings, model: str) -> str:
     """Return where batch predictions are kept, by day."""
     return join_uri(settings.tables_uri, model, "predictions")
+
+
+def outcomes_uri(settings: Settings, model: str) -> str:
+    """Return where predictions that came true or did not are kept, by day."""
+    return join_uri(settings.tables_uri, model, "outcomes")
+
+
+def night_folder(settings: Settings, model: str, as_of: datetime) -> str:
+    """Return the folder of what monitoring saw in one night: observations, diagnosis, probe."""
+    return join_uri(settings.artifacts_uri, model, "monitoring", f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}")
 
 
 def validations_uri(settings: Settings, model: str) -> str:

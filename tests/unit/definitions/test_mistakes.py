@@ -260,7 +260,7 @@ MISTAKES = [
     ),
     ("gate:", "features: {code: ../other.py}\ngate:", 22, 18, "features.code", "no file of this folder", ""),
     ("gate:", "features: {code: feature.py}\ngate:", 0, 0, "", "the feature code is not there", "did you mean `features.py`?"),
-    ("gate:", "monitoring: {}\ngate:", 22, 1, "monitoring", "unknown key", ""),
+    ("gate:", "watching: {}\ngate:", 22, 1, "watching", "unknown key", ""),
 ]
 
 

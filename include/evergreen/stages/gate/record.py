@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from evergreen.definitions.gate import Gate
 from evergreen.errors import DigestMismatchError
 from evergreen.files import join_uri
-from evergreen.measurement import Decision, canonical_bytes
+from evergreen.measurement import Decision
 from evergreen.registry.decisions import DecisionRecord
-from evergreen.results import Result
+from evergreen.results import Result, canonical_bytes
 
 if TYPE_CHECKING:
     from evergreen.definitions import ModelDefinition

@@ -11,10 +11,10 @@ import pytest
 from evergreen.digests import digest_bytes
 from evergreen.errors import DigestMismatchError, FeatureError, RequestError
 from evergreen.files import Files
-from evergreen.measurement import Measurement, canonical_bytes
+from evergreen.measurement import Measurement
 from evergreen.registry.decisions import DecisionStore
 from evergreen.reports.gate_report import render_gate_page
-from evergreen.results import ChampionVersion, Outcome
+from evergreen.results import ChampionVersion, Outcome, canonical_bytes
 from evergreen.settings import Settings
 from evergreen.stages.evaluate import evaluate, recompute_statistics
 from evergreen.stages.gate import gate, read_ruling, replay

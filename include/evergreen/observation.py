@@ -1,0 +1,229 @@
+"""What monitoring saw, what it made of it and what it decided: plain values with one canonical text each.
+
+A check measures and writes an `Observation`; triage makes a `Diagnosis` of a night's observations and of the nights before;
+`decide` makes a `NightDecision` of the diagnosis, the probe and the past. The last two are pure functions of stored values, so
+that every decision can be made again.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from enum import StrEnum
+from typing import Literal, Self
+
+from pydantic import AwareDatetime, Field, FiniteFloat
+
+from evergreen.definitions.gate import MetricName
+from evergreen.results import Result, canonical_bytes
+
+Measured = FiniteFloat | None
+"""A finite number, or None for what could not be measured."""
+
+
+class CheckKind(StrEnum):
+    """The four sides from which a night is looked at."""
+
+    QUALITY = "quality"
+    DRIFT = "drift"
+    PERFORMANCE = "performance"
+    OPERATIONS = "operations"
+
+
+class Severity(StrEnum):
+    """How far a finding has gone."""
+
+    OK = "ok"
+    WARNING = "warning"
+    """On its way to a limit, or past it without being sure."""
+    CRITICAL = "critical"
+    """Past a limit, beyond chance."""
+    UNKNOWN = "unknown"
+    """Could not be told: too few rows, too few labels."""
+
+
+class Finding(Result):
+    """One thing one check looked at."""
+
+    check: str
+    """Such as `null_share`, `new_category`, `scale`, `missing_day`, `column`, `feature_drift`, `prediction_drift`,
+    `label_drift`, `metric`, `slice`, `estimate`, `maturity`, `run_time`."""
+    subject: str
+    """The feature, metric, slice (`column=value`) or day it is about."""
+    severity: Severity
+    value: Measured = None
+    limit: Measured = None
+    """The threshold that `value` is held against, in the same unit."""
+    lower: Measured = None
+    upper: Measured = None
+    p_value: Measured = None
+    """Corrected for the number of subjects, where the check corrects."""
+    rows: int = 0
+    days: tuple[date, ...] = ()
+    """Days that are at fault, for faults that belong to days."""
+    reason: str
+    """The same in a plain sentence with its figures."""
+
+
+class Observation(Result):
+    """What one check saw in one night."""
+
+    format: Literal[1] = 1
+    model: str
+    as_of: AwareDatetime
+    kind: CheckKind
+    release_version: str | None
+    bundle_digest: str | None
+    first_day: date | None
+    last_day: date | None
+    """Days looked at; None when there was nothing to look at."""
+    rows: int
+    findings: tuple[Finding, ...]
+
+    def at(self, *severities: Severity) -> tuple[Finding, ...]:
+        """Return the findings of some severities, in order."""
+        return tuple(finding for finding in self.findings if finding.severity in severities)
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical text."""
+        return canonical_bytes(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Restore from the canonical text."""
+        return cls.model_validate(json.loads(data))
+
+
+class Cause(StrEnum):
+    """Why the night looks as it does."""
+
+    NOTHING = "nothing"
+    UPSTREAM_FAULT = "upstream_fault"
+    """The data is wrong: a changed unit, a burst of missing values, a missing day, a changed schema."""
+    COVARIATE_SHIFT = "covariate_shift"
+    """The world sends other rows; the answers are as good as before."""
+    CONCEPT_DRIFT = "concept_drift"
+    """The same rows come true otherwise."""
+    LABELS_IMMATURE = "labels_immature"
+    """Something moved, and the labels that would tell whether it matters are not there yet."""
+    SERVICE_FAULT = "service_fault"
+    """The machinery: late, constant, missing or slow answers."""
+
+
+class Action(StrEnum):
+    """What is done about it."""
+
+    RETRAIN = "retrain"
+    QUARANTINE = "quarantine"
+    """Set the faulty days aside, out of training, and tell somebody."""
+    WAIT = "wait"
+    LOG = "log"
+
+
+class Diagnosis(Result):
+    """What triage made of a night."""
+
+    format: Literal[1] = 1
+    model: str
+    as_of: AwareDatetime
+    release_version: str | None
+    bundle_digest: str | None
+    cause: Cause
+    severity: Severity
+    reasons: tuple[str, ...] = Field(min_length=1)
+    """In plain sentences, the deciding one first."""
+    alarms: tuple[str, ...]
+    """Keys `check:subject` of everything critical tonight, sorted; tomorrow's triage counts from them."""
+    warnings: tuple[str, ...] = ()
+    faulty_days: tuple[date, ...] = ()
+    """Days to be set aside, for an upstream fault."""
+    wants_probe: bool
+    """Whether the question of the probe is worth asking tonight."""
+    observations: dict[CheckKind, str]
+    """Digest of each observation it rests on."""
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical text."""
+        return canonical_bytes(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Restore from the canonical text."""
+        return cls.model_validate(json.loads(data))
+
+
+class ProbeMeasurement(Result):
+    """Whether a quick refit would have beaten the champion on the newest matured rows."""
+
+    format: Literal[1] = 1
+    model: str
+    as_of: AwareDatetime
+    release_version: str
+    bundle_digest: str
+    metric: MetricName
+    champion: Measured
+    refit: Measured
+    improvement: Measured
+    """Positive is better, whatever the metric's direction."""
+    lower: Measured
+    upper: Measured
+    confidence: FiniteFloat
+    training_rows: int
+    probe_rows: int
+    probe_days: int
+    probe_positives: int
+    probe_first_day: date | None
+    probe_last_day: date | None
+    rows_digest: str
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical text."""
+        return canonical_bytes(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Restore from the canonical text."""
+        return cls.model_validate(json.loads(data))
+
+
+class PastNight(Result):
+    """An earlier night's decision, as much of it as tonight's depends on."""
+
+    as_of: AwareDatetime
+    release_version: str | None
+    cause: Cause
+    action: Action
+    alarms: tuple[str, ...]
+    probed: bool
+    decision_id: str
+
+
+class NightDecision(Result):
+    """What is done tonight, and why; the decision record of a night."""
+
+    format: Literal[1] = 1
+    model: str
+    as_of: AwareDatetime
+    revision: int = Field(1, ge=1)
+    """1 for the night's first decision; another one only where the evidence has changed and nothing was started."""
+    release_version: str | None
+    bundle_digest: str | None
+    cause: Cause
+    action: Action
+    severity: Severity
+    reasons: tuple[str, ...] = Field(min_length=1)
+    alarms: tuple[str, ...]
+    faulty_days: tuple[date, ...] = ()
+    probed: bool
+    new_rows: int
+    """Matured outcomes that the champion has not learned from."""
+    diagnosis_digest: str
+    probe_digest: str | None
+    policy_digest: str
+    """Digest of the definition's `monitoring` and `retraining` sections."""
+    past_digest: str
+    """Digest of the earlier nights it looked at."""
+    evidence_uri: str = ""
+    """Folder with the observations, the diagnosis and the probe."""
+    report_uri: str = ""
+    recorded_at: AwareDatetime | None = None
