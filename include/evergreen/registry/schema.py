@@ -108,7 +108,21 @@ releases = Table(
     UniqueConstraint("model", "request_id", name="evergreen_releases_one_per_request"),
 )
 
-APPEND_ONLY = (decisions, versions, releases)
+alerts = Table(
+    "evergreen_alerts",
+    metadata,
+    Column("model", String(63), nullable=False),
+    Column("incident", String(64), nullable=False),
+    Column("target", String(32), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("fingerprint", String(32), nullable=False),
+    Column("level", String(16), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("sent_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("model", "incident", "target", "sequence"),
+)
+
+APPEND_ONLY = (decisions, versions, releases, alerts)
 
 
 def stored_version(connection: Connection) -> int | None:
