@@ -58,7 +58,12 @@ class SliceLine:
 
 
 def render_gate_page(
-    measurement: Measurement, definition: ModelDefinition, *, decision: Decision | None, decision_id: str = ""
+    measurement: Measurement,
+    definition: ModelDefinition,
+    *,
+    decision: Decision | None,
+    decision_id: str = "",
+    started_because: str = "",
 ) -> str:
     """Render one evaluation, with its verdict once there is one.
 
@@ -67,6 +72,7 @@ def render_gate_page(
         definition: The model; its `gate` section holds the thresholds.
         decision: What was decided; None before the gate has looked.
         decision_id: Id of the decision record.
+        started_because: Why this training was started, where somebody or a night of monitoring asked for it.
     """
     roles = [role for role in ROLES if measurement.judged(role)]
     metric = measurement.terms.metric
@@ -81,6 +87,7 @@ def render_gate_page(
         zone=zone,
         decision=decision,
         decision_id=decision_id,
+        started_because=started_because,
         verdict=_WORDS[decision.outcome] if decision else _UNDECIDED,
         roles=roles,
         reference=measurement.reference,

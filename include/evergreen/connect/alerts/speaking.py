@@ -98,7 +98,7 @@ def _delivered(deliver: Callable[[Notify, Message], None], way: Notify, message:
         deliver(way, message)
     except Exception as error:
         # The error's own text may hold a webhook's address, which is a password.
-        _log.error("could not tell by %s (%s): %s", way.channel, type(error).__name__, message.subject)  # noqa: TRY400
+        _log.error("could not tell by %s (%s): %s", way.channel, type(error).__name__, message.subject)
         return False
     _log.info("told by %s: %s", way.channel, message.subject)
     return True

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def gate(definition: ModelDefinition, evaluation: Evaluation, settings: Settings) -> Verdict:
+def gate(definition: ModelDefinition, evaluation: Evaluation, settings: Settings, *, started_because: str = "") -> Verdict:
     """Decide on an evaluation and keep the decision record; the same evaluation and thresholds give the same record.
 
     Args:
         definition: The model; its `gate` section holds the thresholds.
         evaluation: What was measured.
         settings: Where things are.
+        started_because: Why this training was started; shown on the page, no part of the decision.
 
     Raises:
         DigestMismatchError: The stored measurement is not the one that was evaluated.
@@ -41,7 +42,9 @@ def gate(definition: ModelDefinition, evaluation: Evaluation, settings: Settings
     record = make_record(definition, evaluation, measurement, decision)
     write_ruling(record, definition.gate, decision, files)
     record = DecisionStore(settings.database_url).record(record)
-    page = render_gate_page(measurement, definition, decision=decision, decision_id=record.id)
+    page = render_gate_page(
+        measurement, definition, decision=decision, decision_id=record.id, started_because=started_because
+    )
     files.write_bytes(evaluation.report_uri, page.encode())
     logger.info("%s: %s. %s", definition.name, decision.outcome, decision.reasons[0])
     return Verdict(
