@@ -1,0 +1,5 @@
+"""Stage check_quality: faults of the data, day by day; they come suddenly and have nothing to do with the world."""
+
+from evergreen.stages.check_quality.findings import quality_findings
+
+__all__ = ["quality_findings"]
