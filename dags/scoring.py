@@ -3,8 +3,8 @@
 from airflow.sdk import DAG
 
 from evergreen.connect.assets import ModelAssets
-from evergreen.connect.dag_arguments import dag_arguments, definitions_to_unfold, timetable
-from evergreen.connect.params import scoring_params
+from evergreen.connect.dag_arguments import dag_arguments, definitions_to_unfold, run_limit, timetable
+from evergreen.connect.params import night_params
 from evergreen.connect.tasks import build_champion_features, ingest, score, validate
 
 DOC = """\
@@ -19,10 +19,11 @@ for definition in definitions_to_unfold():
             definition,
             "scoring",
             title="Score the newest complete day",
-            params=scoring_params(definition),
+            params=night_params(definition),
             doc=DOC,
         ),
         schedule=timetable(definition, definition.schedule.scoring),
+        deadline=run_limit(definition),
     ) as dag:
         validated = validate(ingest.override(inlets=[assets.landing])())
         features = build_champion_features.override(inlets=[assets.champion], outlets=[assets.features])(validated)

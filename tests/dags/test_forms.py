@@ -7,6 +7,7 @@ GOOD = [
     {"as_of": "2013-04-01"},
     {"as_of": "2013-04-01T07:00:00+00:00", "window": "90d", "trials": 5},
     {"candidates": ["xgboost"], "force": True, "dry_run": True, "reason": "trying"},
+    {"as_of": "2013-05-01T07:00:00+00:00", "reason": "monitoring", "decision": "0123456789abcdef" * 2},
 ]
 BAD = [
     {"as_of": "April"},
@@ -19,6 +20,7 @@ BAD = [
     {"trials": 1.5},
     {"force": "yes"},
     {"reason": "x" * 501},
+    {"decision": "yesterday's"},
 ]
 
 

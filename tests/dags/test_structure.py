@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+CHECKS = ("check_quality", "check_drift", "check_performance", "check_operations")
 EDGES = {
     "flight_delays.training": {
         "ingest": {"validate"},
@@ -24,11 +25,33 @@ EDGES = {
         "score": set(),
     },
     "flight_delays.rollback": {"rollback": set()},
+    "flight_delays.monitoring": {
+        "collect": {*CHECKS, "triage", "probe", "decide"},
+        **{check: {"triage"} for check in CHECKS},
+        "triage": {"probe", "decide"},
+        "probe": {"decide"},
+        "decide": {"due", "tell"},
+        "due": {"trigger"},
+        "trigger": set(),
+        "tell": set(),
+    },
 }
+SWEEP = "evergreen.sweep"
 
 
 def test_there_is_one_dag_of_each_kind_per_definition(dags):
-    assert set(dags) == set(EDGES)
+    assert set(dags) == {*EDGES, SWEEP}
+
+
+def test_the_sweep_is_one_for_all_models_and_never_two_at_once(dags):
+    sweep = dags[SWEEP]
+    assert {task.task_id: set(task.downstream_task_ids) for task in sweep.tasks} == {
+        "due_of_all": {"trigger"},
+        "trigger": set(),
+        "look_for_silence": set(),
+    }
+    assert (sweep.max_active_runs, sweep.catchup) == (1, False)
+    assert sweep.timetable.delta == timedelta(minutes=10)
 
 
 @pytest.mark.parametrize("dag_id", EDGES)
@@ -53,7 +76,7 @@ def test_a_run_is_alone_and_nothing_is_caught_up_unasked(dags, dag_id):
     assert dags[dag_id].catchup is False
 
 
-@pytest.mark.parametrize("kind", ["training", "scoring"])
+@pytest.mark.parametrize("kind", ["training", "scoring", "monitoring"])
 def test_the_clock_is_a_cron_over_data_intervals_in_the_models_zone(dags, kind):
     timetable = dags[f"flight_delays.{kind}"].timetable
     assert type(timetable).__name__ == "CronDataIntervalTimetable"
@@ -75,6 +98,36 @@ def test_the_assets_tell_the_story(dags):
     assert outlets["flight_delays.training", "release"] == ["flight_delays.champion"]
     assert outlets["flight_delays.scoring", "score"] == ["flight_delays.predictions"]
     assert outlets["flight_delays.rollback", "rollback"] == ["flight_delays.champion"]
+    assert outlets["flight_delays.monitoring", "decide"] == ["flight_delays.decisions"]
+    collect = dags["flight_delays.monitoring"].get_task("collect")
+    assert [asset.name for asset in collect.inlets] == ["flight_delays.predictions"]
+
+
+def test_a_night_without_a_probe_is_decided_and_one_with_a_failed_check_is_not(dags):
+    tasks = dags["flight_delays.monitoring"].task_dict
+    assert tasks["decide"].trigger_rule == "none_failed_min_one_success"
+    assert {tasks[name].trigger_rule for name in ("triage", "probe", "due", "tell", "trigger")} == {"all_success"}
+
+
+@pytest.mark.parametrize("dag_id", ["flight_delays.monitoring", SWEEP])
+def test_a_training_is_triggered_under_its_decisions_id_and_only_once(dags, dag_id):
+    trigger = dags[dag_id].get_task("trigger")
+    assert trigger.partial_kwargs["skip_when_already_exists"] is True
+    # Two trainings triggered at the same moment must not collide on a logical date.
+    assert trigger.partial_kwargs["logical_date"] is None
+
+
+@pytest.mark.parametrize("dag_id", EDGES)
+def test_every_run_speaks_when_it_fails_and_when_it_works_again(dags, dag_id):
+    assert type(dags[dag_id].on_failure_callback).__name__ == "RunFailed"
+    assert type(dags[dag_id].on_success_callback).__name__ == "RunSucceeded"
+
+
+@pytest.mark.parametrize("kind", ["scoring", "monitoring"])
+def test_a_night_that_is_not_over_in_time_speaks(dags, kind):
+    [deadline] = dags[f"flight_delays.{kind}"].deadline
+    assert deadline.interval == timedelta(minutes=60)
+    assert deadline.callback.path == "evergreen.connect.alerts.occasions.deadline_missed"
 
 
 def test_clean_up_runs_however_the_run_ended(dags):

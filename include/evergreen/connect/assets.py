@@ -15,6 +15,7 @@ class ModelAssets:
     features: Asset
     champion: Asset
     predictions: Asset
+    decisions: Asset
 
     @classmethod
     def of(cls, model: str) -> ModelAssets:
@@ -22,4 +23,4 @@ class ModelAssets:
         return cls(*(Asset(name=f"{model}.{kind}", uri=f"evergreen://{model}/{kind}", group=model) for kind in _KINDS))
 
 
-_KINDS = ("landing", "features", "champion", "predictions")
+_KINDS = ("landing", "features", "champion", "predictions", "decisions")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import CronDataIntervalTimetable, get_parsing_context
+from airflow.sdk import CronDataIntervalTimetable, DeadlineAlert, DeadlineReference, SyncCallback, get_parsing_context
 
+from evergreen.connect.alerts.occasions import RunFailed, RunSucceeded, deadline_missed
 from evergreen.connect.retries import RETRY_POLICY
 from evergreen.definitions import read_definitions
 from evergreen.settings import Settings
@@ -48,6 +49,8 @@ def dag_arguments(
         "end_date": schedule.moment(last_day + timedelta(days=1)) if last_day else None,
         "catchup": False,
         "max_active_runs": 1,
+        "on_failure_callback": RunFailed(),
+        "on_success_callback": RunSucceeded(),
         "params": params,
         "tags": ["evergreen", definition.name, kind, *definition.tags],
         "default_args": {
@@ -69,6 +72,20 @@ def timetable(definition: ModelDefinition, frequency: str) -> CronDataIntervalTi
     if weekday is None:
         return None
     return CronDataIntervalTimetable(f"{int(minute)} {int(hour)} * * {weekday}", timezone=definition.schedule.timezone)
+
+
+def run_limit(definition: ModelDefinition) -> DeadlineAlert:
+    """Return the deadline of a night's run: told when it is not over `max_run_minutes` after it was queued.
+
+    The scheduler looks at deadlines itself, so that a run that hangs, or waits behind one that hangs, speaks all the same.
+    """
+    minutes = definition.monitoring.operations.max_run_minutes
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(minutes=minutes),
+        callback=SyncCallback(deadline_missed, kwargs={"limit_minutes": minutes}),
+        name=f"{minutes:g} minutes",
+    )
 
 
 def candidate_names(definition: ModelDefinition) -> list[str]:

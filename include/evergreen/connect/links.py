@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from evergreen.settings import Settings
 
 REPORT_ROUTE = "/evergreen/reports/"
+MODELS_ROUTE = "/evergreen/models/"
 
 
 def returned_value(ti_key: Any) -> Mapping[str, Any]:

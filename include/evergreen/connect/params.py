@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 _AS_OF_PATTERN = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2}))?$"
 
 
-def scoring_params(definition: ModelDefinition) -> dict[str, Param]:
-    """Fields of the scoring form."""
+def night_params(definition: ModelDefinition) -> dict[str, Param]:
+    """Fields of the forms of scoring and monitoring."""
     return {
         "as_of": Param(
             None,
@@ -33,7 +33,7 @@ def training_params(definition: ModelDefinition) -> dict[str, Param]:
     training = definition.training
     defined = training.model_dump(mode="json")
     return {
-        **scoring_params(definition),
+        **night_params(definition),
         "window": Param(
             None,
             type=["null", "string"],
@@ -61,6 +61,13 @@ def training_params(definition: ModelDefinition) -> dict[str, Param]:
         ),
         "dry_run": Param(
             False, type="boolean", title="Dry run", description="Stop after the gate: decide and record, but release nothing."
+        ),
+        "decision": Param(
+            None,
+            type=["null", "string"],
+            pattern=r"^[0-9a-f]{32}$",
+            title="Decision",
+            description="The decision of monitoring that this training follows; set by the run that triggers it.",
         ),
     }
 

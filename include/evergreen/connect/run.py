@@ -28,6 +28,8 @@ class Run:
     reason: str
     run_id: str
     triggered_by: str | None = None
+    decision_id: str | None = None
+    """The decision of monitoring that this training follows; None where a person or the clock asked for it."""
 
     @property
     def actor(self) -> str:
@@ -53,6 +55,7 @@ def current_run() -> Run:
         reason=str(params.get("reason") or dag_run.run_type),
         run_id=dag_run.run_id,
         triggered_by=dag_run.triggering_user_name,
+        decision_id=params.get("decision") or None,
     )
 
 

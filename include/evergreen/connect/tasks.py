@@ -17,9 +17,11 @@ def ingest() -> XCom:
     """Copy new and corrected days from the landing zone into versioned tables."""
     from evergreen.connect.connections import connection_url
     from evergreen.connect.run import current_run
+    from evergreen.connect.trainings import note_arrival
     from evergreen.stages.ingest import ingest as stage
 
     run = current_run()
+    note_arrival(run)
     return stage(run.definition, run.settings, run.as_of, resolve_connection=connection_url, force=run.force).to_xcom()
 
 
@@ -88,11 +90,13 @@ def evaluate(validated: XCom, features: XCom, candidates: list[XCom]) -> XCom:
 def gate(evaluation: XCom) -> XCom:
     """Decide: promote, keep or inconclusive, with reasons in words."""
     from evergreen.connect.run import current_run
+    from evergreen.connect.trainings import started_because
     from evergreen.results import Evaluation
     from evergreen.stages.gate import gate as stage
 
     run = current_run()
-    return stage(run.definition, Evaluation.from_xcom(evaluation), run.settings).to_xcom()
+    why = started_because(run.reason, run.decision_id)
+    return stage(run.definition, Evaluation.from_xcom(evaluation), run.settings, started_because=why).to_xcom()
 
 
 @task

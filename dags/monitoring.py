@@ -1,0 +1,52 @@
+"""Watch the champion, find out why, and retrain where it helps: `<model>.monitoring`, one DAG per model definition."""
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG
+
+from evergreen.connect.assets import ModelAssets
+from evergreen.connect.dag_arguments import dag_arguments, definitions_to_unfold, run_limit, timetable
+from evergreen.connect.monitoring_tasks import (
+    check_drift,
+    check_operations,
+    check_performance,
+    check_quality,
+    collect,
+    decide,
+    due,
+    probe,
+    tell,
+    triage,
+)
+from evergreen.connect.params import night_params
+
+DOC = """\
+Every night: bring together what the champion said and what came true, look at it from four sides, find the cause of what is
+unusual, and start a training only where a quick refit shows that it would help.
+
+A run that starts nothing is a good run: open **decide** and its report to read why."""
+
+for definition in definitions_to_unfold():
+    assets = ModelAssets.of(definition.name)
+    with DAG(
+        **dag_arguments(
+            definition,
+            "monitoring",
+            title="Watch the champion, and retrain where it helps",
+            params=night_params(definition),
+            doc=DOC,
+        ),
+        schedule=timetable(definition, definition.schedule.monitoring),
+        deadline=run_limit(definition),
+    ) as dag:
+        collected = collect.override(inlets=[assets.predictions])()
+        checks = [check(collected) for check in (check_quality, check_drift, check_performance, check_operations)]
+        triaged = triage(collected, checks)
+        probed = probe.override(pool="training")(collected, triaged)
+        decided = decide.override(outlets=[assets.decisions])(collected, triaged, probed)
+        tell(decided)
+        TriggerDagRunOperator.partial(
+            task_id="trigger",
+            logical_date=None,
+            skip_when_already_exists=True,
+        ).expand_kwargs(due(decided))
+    globals()[dag.dag_id] = dag

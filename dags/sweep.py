@@ -1,0 +1,32 @@
+"""Start what was decided on and never began, and notice what nobody watches: `evergreen.sweep`, one DAG for all models."""
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG, DeltaTriggerTimetable
+
+from evergreen.connect.monitoring_tasks import due_of_all, look_for_silence
+
+DOC = """\
+A decision to train is kept before its training is triggered. Whatever gets lost in between (a killed scheduler, a deleted
+run) is found here: every decision whose training never began is triggered again, under the same run id, so that none runs
+twice. A model whose champion nobody has watched for longer than `monitoring.operations.max_hours_unwatched` is told of."""
+
+with DAG(
+    dag_id="evergreen.sweep",
+    dag_display_name="evergreen · sweep",
+    description="Start what was decided on and never began",
+    doc_md=DOC,
+    schedule=DeltaTriggerTimetable(timedelta(minutes=10)),
+    start_date=datetime(2013, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    tags=["evergreen"],
+    default_args={"owner": "evergreen", "retries": 1, "retry_delay": timedelta(minutes=1)},
+) as dag:
+    TriggerDagRunOperator.partial(
+        task_id="trigger",
+        logical_date=None,
+        skip_when_already_exists=True,
+    ).expand_kwargs(due_of_all())
+    look_for_silence()

@@ -1,0 +1,141 @@
+"""The tasks of a night of monitoring and of the sweep: each a lazy import and one call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk import task
+
+if TYPE_CHECKING:
+    from evergreen.connect.tasks import XCom
+
+
+@task
+def collect() -> XCom:
+    """Bring together what the champion said and what came true, as it was known at the as-of."""
+    from evergreen.connect.run import current_run
+    from evergreen.stages.collect import collect as stage
+
+    run = current_run()
+    return stage(run.definition, run.settings, run.as_of).to_xcom()
+
+
+@task
+def check_quality(collected: XCom) -> XCom:
+    """Look for faults of the data, day by day: missing values, new categories, changed units, missing days."""
+    from evergreen.connect.run import current_run
+    from evergreen.results import Collected
+    from evergreen.stages.check_quality import check_quality as stage
+
+    run = current_run()
+    return stage(run.definition, Collected.from_xcom(collected), run.settings).to_xcom()
+
+
+@task
+def check_drift(collected: XCom) -> XCom:
+    """Compare what comes in, and what is answered, with what the release has learned from."""
+    from evergreen.connect.run import current_run
+    from evergreen.results import Collected
+    from evergreen.stages.check_drift import check_drift as stage
+
+    run = current_run()
+    return stage(run.definition, Collected.from_xcom(collected), run.settings).to_xcom()
+
+
+@task
+def check_performance(collected: XCom) -> XCom:
+    """Measure how good the answers were, on days whose labels have matured."""
+    from evergreen.connect.run import current_run
+    from evergreen.results import Collected
+    from evergreen.stages.check_performance import check_performance as stage
+
+    run = current_run()
+    return stage(run.definition, Collected.from_xcom(collected), run.settings).to_xcom()
+
+
+@task
+def check_operations(collected: XCom) -> XCom:
+    """Look at the machinery itself: run times, rows, answers that are missing or always the same."""
+    from evergreen.connect.run import current_run
+    from evergreen.results import Collected
+    from evergreen.stages.check_operations import check_operations as stage
+
+    run = current_run()
+    return stage(run.definition, Collected.from_xcom(collected), run.settings).to_xcom()
+
+
+@task
+def triage(collected: XCom, checked: list[XCom]) -> XCom:
+    """Find the cause of what the checks saw, tonight and in the nights before."""
+    from evergreen.connect.run import current_run
+    from evergreen.results import CheckedNight, Collected
+    from evergreen.stages.triage import triage as stage
+
+    run = current_run()
+    nights = [CheckedNight.from_xcom(each) for each in checked]
+    return stage(run.definition, Collected.from_xcom(collected), nights, run.settings).to_xcom()
+
+
+@task
+def probe(collected: XCom, triaged: XCom) -> XCom:
+    """Ask whether a quick refit would have beaten the champion; skipped where nobody wants to know."""
+    from evergreen.connect.learning import features_of_tonight
+    from evergreen.connect.run import current_run
+    from evergreen.connect.skipping import skip_unless
+    from evergreen.results import Collected, Triaged
+    from evergreen.stages.probe import probe as stage
+
+    cause = Triaged.from_xcom(triaged)
+    skip_unless(cause.wants_probe, f"nothing to ask tonight: {cause.reasons[0]}")
+    run = current_run()
+    return stage(run.definition, Collected.from_xcom(collected), features_of_tonight(run), run.settings).to_xcom()
+
+
+@task(trigger_rule="none_failed_min_one_success")
+def decide(collected: XCom, triaged: XCom, probed: XCom | None) -> XCom:
+    """Decide what is done tonight, and keep the decision with its reasons, also when it is to do nothing."""
+    from evergreen.connect.run import current_run
+    from evergreen.results import Collected, Probed, Triaged
+    from evergreen.stages.retrain import decide as stage
+
+    run = current_run()
+    measured = Probed.from_xcom(probed) if probed else None
+    return stage(run.definition, Collected.from_xcom(collected), Triaged.from_xcom(triaged), measured, run.settings).to_xcom()
+
+
+@task
+def due(decided: XCom) -> list[XCom]:
+    """List the trainings to start: tonight's, if tonight asks for one, and those of earlier nights that never began."""
+    from evergreen.connect.run import current_run
+    from evergreen.connect.trainings import pending_trainings
+
+    run = current_run()
+    return pending_trainings(run.settings, run.definition.name)
+
+
+@task
+def tell(decided: XCom) -> list[str]:
+    """Tell whoever has to hear of tonight, unless they were told; what could not be delivered is tried again next night."""
+    from evergreen.connect.alerts.night import tell_of_night
+    from evergreen.connect.run import current_run
+    from evergreen.results import Decided
+
+    return tell_of_night(current_run(), Decided.from_xcom(decided))
+
+
+@task
+def due_of_all() -> list[XCom]:
+    """List the trainings of all models that were decided on and never began."""
+    from evergreen.connect.sweeping import due_of_all_models
+    from evergreen.settings import Settings
+
+    return due_of_all_models(Settings())
+
+
+@task
+def look_for_silence() -> list[str]:
+    """Tell of every model whose champion nobody has watched for too long."""
+    from evergreen.connect.sweeping import tell_of_silence
+    from evergreen.settings import Settings
+
+    return tell_of_silence(Settings())
