@@ -28,6 +28,7 @@ def between_sections(definition: ModelDefinition) -> Iterator[Mistake]:
         if table is not None and table.columns:
             yield from _columns_exist(rules, frozenset(table.columns), name)
     yield from _history_suffices(definition)
+    yield from _landing_can_be_seen(definition)
 
 
 def _columns_exist(rules: TableValidation, columns: frozenset[str], table: str) -> Iterator[Mistake]:
@@ -67,3 +68,23 @@ def _history_suffices(definition: ModelDefinition) -> Iterator[Mistake]:
                 ("training", "search", "fold"),
             ),
         )
+
+
+def _landing_can_be_seen(definition: ModelDefinition) -> Iterator[Mistake]:
+    """What starts work when it lands must be a table of daily files."""
+    tables = definition.data.tables
+    for index, rule in enumerate(definition.events.landing if definition.events else ()):
+        at: Path = ("events", "landing", index)
+        named: list[tuple[Path, str]] = [((*at, "tables", place), name) for place, name in enumerate(rule.tables)]
+        if not named:
+            named = [((*at, "starts"), definition.data.rows if rule.starts == "scoring" else definition.data.label.table)]
+        for path, name in named:
+            yield from unknown_table(name, tables, path, rests_on=("data", "tables"))
+            if name in tables and "{day}" not in (tables[name].files or ""):
+                yield Mistake(
+                    path,
+                    f"nobody can see a day of {name!r} land",
+                    "a query" if tables[name].sql else "files without `{day}`",
+                    "a table whose `files` hold `{day}`; name another one in `tables`, or no rule in `landing`",
+                    rests_on=(("data", "tables", name, "files"), ("data", "tables", name, "sql")),
+                )

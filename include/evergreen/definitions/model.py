@@ -13,6 +13,7 @@ from pydantic import PrivateAttr, StringConstraints
 from evergreen.definitions.alerts import Alerts
 from evergreen.definitions.between_sections import between_sections
 from evergreen.definitions.data import Data
+from evergreen.definitions.events import Events
 from evergreen.definitions.features import Features
 from evergreen.definitions.gate import Gate
 from evergreen.definitions.monitoring import Monitoring
@@ -62,6 +63,8 @@ class ModelDefinition(Section):
     """When monitoring may start a training."""
     alerts: Alerts = Alerts()
     """Who is told."""
+    events: Events | None = None
+    """What starts work besides the clock; left out: nothing does."""
 
     _folder: Path = PrivateAttr(default=Path())
 

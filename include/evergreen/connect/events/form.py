@@ -1,0 +1,47 @@
+"""The form of `<model>.events`: a request by hand, or by a POST whose body Airflow itself refuses when it is wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Param
+
+from evergreen.connect.events.bodies import KEY_PATTERN, Body, Said, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def events_params() -> dict[str, Param]:
+    """Fields of the form; all empty: only look at what is there."""
+    return {
+        "starts": Param(
+            None,
+            type=["null", "string"],
+            enum=[None, "scoring", "training"],
+            title="Starts",
+            description="What to start. Empty: only compare what has landed with what was done.",
+        ),
+        "key": Param(
+            None,
+            type=["null", "string"],
+            pattern=KEY_PATTERN,
+            title="Key",
+            description="Your own name of this unit of work; the same key never starts it twice.",
+        ),
+        "as_of": Param(
+            None,
+            type=["null", "string"],
+            maxLength=40,
+            title="As-of",
+            description="The moment the run pretends it is. Empty: the newest nightly moment.",
+        ),
+        "reason": Param(None, type=["null", "string"], maxLength=300, title="Reason", description="Why; kept with the run."),
+        "params": Param({}, type="object", title="Params", description="Other fields of the form of the run that is started."),
+    }
+
+
+def said_in_form(params: Mapping[str, Any]) -> Said | None:
+    """Return the request of a filled form; None when it is empty."""
+    given = {name: params[name] for name in Body.model_fields if params.get(name)}
+    return Said(text_of(given), given, "form") if given else None
