@@ -76,12 +76,16 @@ def test_a_run_is_alone_and_nothing_is_caught_up_unasked(dags, dag_id):
     assert dags[dag_id].catchup is False
 
 
-@pytest.mark.parametrize("kind", ["training", "scoring", "monitoring"])
+@pytest.mark.parametrize("kind", ["scoring", "monitoring"])
 def test_the_clock_is_a_cron_over_data_intervals_in_the_models_zone(dags, kind):
     timetable = dags[f"flight_delays.{kind}"].timetable
     assert type(timetable).__name__ == "CronDataIntervalTimetable"
     assert "0 3 * * *" in str(timetable)
     assert "America/New_York" in str(timetable)
+
+
+def test_monitoring_starts_the_flights_trainings_and_no_clock_does(dags):
+    assert type(dags["flight_delays.training"].timetable).__name__ == "NullTimetable"
 
 
 def test_training_is_pooled_and_mapped_over_the_candidates(dags):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import CronDataIntervalTimetable, DeadlineAlert, DeadlineReference, SyncCallback, get_parsing_context
+from airflow.sdk import CronDataIntervalTimetable, get_parsing_context
+from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from evergreen.connect.alerts.occasions import RunFailed, RunSucceeded, deadline_missed
 from evergreen.connect.retries import RETRY_POLICY
