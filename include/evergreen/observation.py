@@ -133,8 +133,10 @@ class Diagnosis(Result):
     reasons: tuple[str, ...] = Field(min_length=1)
     """In plain sentences, the deciding one first."""
     alarms: tuple[str, ...]
-    """Keys `check:subject` of everything critical tonight, sorted; tomorrow's triage counts from them."""
+    """Keys `check:subject` of everything critical tonight, and of last night's alarms that are still warned about, sorted;
+    tomorrow's triage counts from them."""
     warnings: tuple[str, ...] = ()
+    """Keys of everything that is warned about and no alarm, sorted."""
     faulty_days: tuple[date, ...] = ()
     """Days to be set aside, for an upstream fault."""
     wants_probe: bool
@@ -215,6 +217,9 @@ class NightDecision(Result):
     alarms: tuple[str, ...]
     faulty_days: tuple[date, ...] = ()
     probed: bool
+    """Whether the probe answered, be it yes or no; one that could not be measured did not."""
+    starts_training: bool
+    """Whether a training with the decision's id as its run id is to be started."""
     new_rows: int
     """Matured outcomes that the champion has not learned from."""
     diagnosis_digest: str

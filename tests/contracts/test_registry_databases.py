@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from queue import Empty
 
@@ -18,10 +18,15 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from evergreen.errors import PromotionConflictError, StoreUnavailableError
+from evergreen.observation import Action, Cause, NightDecision, Severity
+from evergreen.registry.database import Database
 from evergreen.registry.decisions import DecisionRecord, DecisionStore
+from evergreen.registry.nights import NightStore, decision_id
 from evergreen.registry.releases import ReleaseRegistry
+from evergreen.registry.schema import APPEND_ONLY
 from evergreen.results import ChampionVersion, Outcome
 from evergreen.settings import Settings
+from registry_schema_1 import POSTGRESQL, SQLITE
 
 WRITERS = 8
 
@@ -237,17 +242,178 @@ def test_values_come_back_as_they_went_in(settings):
     assert open_registry(settings).version("flights", "1").trained_through == datetime(2013, 3, 1, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("table", ["evergreen_decisions", "evergreen_versions", "evergreen_releases"])
-@pytest.mark.parametrize("statement", ["UPDATE {} SET model = 'x'", "DELETE FROM {}", "TRUNCATE {}"])
+REGISTRY = ("evergreen_decisions", "evergreen_versions", "evergreen_releases")
+MONITORING = ("evergreen_nights", "evergreen_arrivals", "evergreen_released_days")
+
+
+@pytest.mark.parametrize("table", [*REGISTRY, *MONITORING])
+@pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {}"])
 def test_the_database_refuses_to_rewrite_history(settings, table, statement):
     open_registry(settings).promote("flights", "1", prepare(settings, 1, None), None)
+    write_nights(settings)
+    column = "run_id" if table == "evergreen_arrivals" else "model"
     engine = create_engine(settings.database_url)
     if engine.dialect.name == "sqlite" and statement.startswith("TRUNCATE"):
         return  # SQLite has no such verb
     with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
-        connection.execute(text(statement.format(table)))
+        connection.execute(text(statement.format(table, column, column)))
     engine.dispose()
     assert open_registry(settings).champion("flights").version == "1"
+
+
+def a_night(number: int, action: Action = Action.LOG) -> NightDecision:
+    """The same night on other evidence."""
+    return NightDecision(
+        model="flights",
+        as_of=datetime(2013, 6, 1, 7, 0, 0, 123456, tzinfo=UTC),
+        release_version=None,
+        bundle_digest=None,
+        cause=Cause.UPSTREAM_FAULT,
+        action=action,
+        severity=Severity.OK,
+        reasons=("bätter", "than the rest"),
+        alarms=("scale:temp",),
+        faulty_days=(date(2013, 5, 31),),
+        probed=False,
+        starts_training=action is Action.RETRAIN,
+        new_rows=0,
+        diagnosis_digest=str(number),
+        probe_digest=None,
+        policy_digest="p",
+        past_digest="0",
+    )
+
+
+def write_nights(settings: Settings) -> NightDecision:
+    """Write a row into each of monitoring's tables."""
+    store = NightStore(settings.database_url)
+    store.record(a_night(1, Action.QUARANTINE))
+    kept = store.record(a_night(2, Action.RETRAIN))
+    store.arrive(decision_id(kept), "run")
+    store.release_day("flights", date(2013, 5, 30), "operator", "corrected")
+    return kept
+
+
+def at_once(*works):
+    """Call all at the same moment; return what each returned or raised."""
+    start, said = threading.Barrier(len(works)), []
+
+    def run(work) -> None:
+        start.wait()
+        try:
+            said.append(work())
+        except Exception as error:
+            said.append(error)
+
+    threads = [threading.Thread(target=run, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return said
+
+
+def test_nights_come_back_as_they_went_in(settings):
+    kept = write_nights(settings)
+    store = NightStore(settings.database_url)
+    assert store.get(decision_id(kept)) == kept
+    assert kept.model_copy(update={"recorded_at": None, "revision": 1}) == a_night(2, Action.RETRAIN)
+    assert [night.decision_id for night in store.nights("flights", datetime(2013, 6, 2, tzinfo=UTC), 5)] == [decision_id(kept)]
+    assert store.pending() == []
+    assert store.set_aside("flights", datetime(2013, 6, 2, tzinfo=UTC)) == {}  # the revision that stands says retrain
+
+
+def test_a_night_decided_many_times_at_once_on_other_evidence_keeps_each_revision_once(settings):
+    works = [lambda n=n: NightStore(settings.database_url).record(a_night(n % 4)) for n in range(WRITERS)]
+    said = at_once(*works)
+    assert sorted({decision.revision for decision in said}) == [1, 2, 3, 4]
+    assert len({(decision.revision, decision.diagnosis_digest) for decision in said}) == 4
+
+
+def test_of_many_decisions_to_retrain_in_one_night_one_stands(settings):
+    works = [lambda n=n: NightStore(settings.database_url).record(a_night(n, Action.RETRAIN)) for n in range(WRITERS)]
+    said = at_once(*works)
+    assert len({decision_id(decision) for decision in said}) == 1
+    store = NightStore(settings.database_url)
+    (pending,) = store.pending()
+    wanted = decision_id(pending)
+    arrivals = at_once(*(lambda n=n: NightStore(settings.database_url).arrive(wanted, f"run-{n}") for n in range(WRITERS)))
+    assert len({arrival.run_id for arrival in arrivals}) == 1
+    assert store.pending() == []
+
+
+def test_a_day_released_many_times_at_once_is_released(settings):
+    store = NightStore(settings.database_url)
+    store.record(a_night(1, Action.QUARANTINE))
+    moment = datetime(2013, 7, 1, tzinfo=UTC)
+    assert list(store.set_aside("flights", moment)) == [date(2013, 5, 31)]
+    said = at_once(*[lambda: store.release_day("flights", date(2013, 5, 31), "operator", "fine")] * WRITERS)
+    assert said == [None] * WRITERS
+    assert store.set_aside("flights", moment) == {}
+
+
+@pytest.fixture
+def database_of_version_1(settings) -> Settings:
+    """A database as the first version made it, with a champion in it."""
+    url = make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for statement in SQLITE if engine.dialect.name == "sqlite" else POSTGRESQL:
+            connection.execute(text(statement))
+        connection.execute(
+            text(
+                "INSERT INTO evergreen_versions VALUES ('flights', '7', '/bundle', 'b', 'd', 'run', "
+                "'2013-03-01 00:00:00.000000', 's', '2013-04-01 00:00:00.000000')"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO evergreen_releases VALUES ('flights', 1, 'promote', '7', NULL, 'd', 'direct', '', 'me', "
+                "'request', '2013-04-01 00:00:00.000000')"
+            )
+        )
+    engine.dispose()
+    return settings
+
+
+def test_a_database_of_the_first_version_is_brought_up_to_date(database_of_version_1):
+    settings = database_of_version_1
+    kept = write_nights(settings)
+    assert NightStore(settings.database_url).get(decision_id(kept)) == kept
+    assert open_registry(settings).champion("flights").version == "7"
+    engine = create_engine(settings.database_url)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT version FROM evergreen_schema")).scalars().all() == [2]
+    for table in (*REGISTRY[1:], *MONITORING):
+        with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
+            connection.execute(text(f"DELETE FROM {table}"))
+    engine.dispose()
+
+
+def test_it_is_brought_up_to_date_once_by_many(database_of_version_1):
+    url = database_of_version_1.database_url
+    works = [lambda n=n: NightStore(url).record(a_night(n)) for n in range(WRITERS)]
+    assert {decision.revision for decision in at_once(*works)} == set(range(1, WRITERS + 1))
+
+
+def test_an_upgraded_database_is_guarded_like_a_new_one(database_of_version_1, tmp_path):
+    url = database_of_version_1.database_url
+    engine = create_engine(url)
+    if engine.dialect.name != "sqlite":
+        return  # PostgreSQL has one trigger for all keys
+    fresh = create_engine(f"sqlite:///{tmp_path / 'fresh.db'}")
+    found = []
+    for there in (engine, fresh):
+        with Database(there.url.render_as_string(hide_password=False)).reading():
+            pass
+        with there.connect() as connection:
+            query = text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name")
+            found.append(connection.execute(query).all())
+        there.dispose()
+    assert found[0] == found[1]
+    assert len(found[0]) == 3 * len(APPEND_ONLY)
 
 
 def test_no_answer_may_be_tried_again_and_tells_no_password(tmp_path):

@@ -1,4 +1,4 @@
-"""Our own database: SQLite or PostgreSQL, one transaction at a time, and its tables made by whoever comes first."""
+"""Our own database: SQLite or PostgreSQL, one transaction at a time; whoever comes first brings its tables up to date."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from evergreen.errors import RegistryError, StoreUnavailableError
-from evergreen.registry.schema import SCHEMA_VERSION, create_tables, stored_version
+from evergreen.registry.schema import SCHEMA_VERSION, bring_up_to_date, stored_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,15 +83,14 @@ class Database:
         with self._answering():
             with self._engine.connect() as connection:
                 version = stored_version(connection)
-            if version is None:
-                _create_under_lock(self._engine)
-                version = SCHEMA_VERSION
+            if version is None or version < SCHEMA_VERSION:
+                version = _bring_up_to_date_under_lock(self._engine)
         if version != SCHEMA_VERSION:
             raise RegistryError(
-                "the database was made by another version of Evergreen",
+                "the database was made by a later version of Evergreen",
                 found=f"schema version {version} in {self.address}",
                 allowed=f"schema version {SCHEMA_VERSION}",
-                remedy="run the version of Evergreen that made it, or point EVERGREEN_DATABASE_URL to another database",
+                remedy="run the version that made it or a later one, or point EVERGREEN_DATABASE_URL to another database",
             )
         self._has_tables = True
 
@@ -145,7 +144,8 @@ def _begin_to_write(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def _create_under_lock(engine: Engine) -> None:
+def _bring_up_to_date_under_lock(engine: Engine) -> int | None:
+    """Make what is missing, unless somebody else has done it meanwhile; return the version that is there afterwards."""
     path = _sqlite_path(engine)
     if path is not None:
         _use_write_ahead_log(path)
@@ -154,8 +154,8 @@ def _create_under_lock(engine: Engine) -> None:
             # Whoever waited for the lock must see what its holder made.
             connection.execute(text("SET TRANSACTION ISOLATION LEVEL READ COMMITTED"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
-        if stored_version(connection) is None:
-            create_tables(connection)
+        bring_up_to_date(connection)
+        return stored_version(connection)
 
 
 def _use_write_ahead_log(path: Path) -> None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
+    Date,
     DateTime,
     Index,
     Integer,
@@ -26,7 +28,8 @@ from sqlalchemy import (
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Dialect
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2 brought the tables of monitoring, alerts and events."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -122,7 +125,94 @@ alerts = Table(
     PrimaryKeyConstraint("model", "incident", "target", "sequence"),
 )
 
-APPEND_ONLY = (decisions, versions, releases, alerts)
+nights = Table(
+    "evergreen_nights",
+    metadata,
+    Column("id", String(32), nullable=False),
+    Column("model", String(63), nullable=False),
+    Column("as_of", UtcDateTime, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("release_version", String(32)),
+    Column("bundle_digest", String(64)),
+    Column("cause", String(32), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("reasons", JSON, nullable=False),
+    Column("alarms", JSON, nullable=False),
+    Column("faulty_days", JSON, nullable=False),
+    Column("probed", Boolean, nullable=False),
+    Column("starts_training", Boolean, nullable=False),
+    Column("new_rows", Integer, nullable=False),
+    Column("diagnosis_digest", String(64), nullable=False),
+    Column("probe_digest", String(64)),
+    Column("policy_digest", String(64), nullable=False),
+    Column("past_digest", String(64), nullable=False),
+    Column("evidence_uri", Text, nullable=False),
+    Column("report_uri", Text, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    # The compare-and-swap: two writers that saw the same revisions of a night write the same next one, and one of them fails.
+    PrimaryKeyConstraint("model", "as_of", "revision"),
+    # A decision's id is also the run id of the training it starts.
+    UniqueConstraint("id", name="evergreen_nights_one_per_decision"),
+)
+
+arrivals = Table(
+    "evergreen_arrivals",
+    metadata,
+    Column("decision_id", String(32), primary_key=True),
+    Column("run_id", String(250), nullable=False),
+    Column("arrived_at", UtcDateTime, nullable=False),
+)
+
+released_days = Table(
+    "evergreen_released_days",
+    metadata,
+    Column("model", String(63), nullable=False),
+    Column("day", Date, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("released_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("model", "day"),
+)
+
+requests = Table(
+    "evergreen_requests",
+    metadata,
+    # Digest of model, kind and key: a unit of work is asked for once, however often the event comes.
+    Column("id", String(32), primary_key=True),
+    Column("model", String(63), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("as_of", UtcDateTime, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("params", JSON, nullable=False),
+    Column("content_digest", String(32), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("requested_at", UtcDateTime, nullable=False),
+    UniqueConstraint("model", "kind", "key", name="evergreen_requests_one_per_key"),
+    Index("evergreen_requests_by_model", "model", "requested_at"),
+)
+
+request_starts = Table(
+    "evergreen_request_starts",
+    metadata,
+    Column("request_id", String(32), primary_key=True),
+    Column("started_at", UtcDateTime, nullable=False),
+)
+
+refused_events = Table(
+    "evergreen_refused_events",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("model", String(63), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("refused_at", UtcDateTime, nullable=False),
+    Index("evergreen_refused_events_by_model", "model", "refused_at"),
+)
+
+APPEND_ONLY = (decisions, versions, releases, alerts, nights, arrivals, released_days, requests, request_starts, refused_events)
 
 
 def stored_version(connection: Connection) -> int | None:
@@ -132,45 +222,50 @@ def stored_version(connection: Connection) -> int | None:
     return connection.execute(select(schema_versions.c.version)).scalar_one_or_none()
 
 
-def create_tables(connection: Connection) -> None:
-    """Make the tables, their guards and, last, the version; the caller holds the lock and commits."""
+def bring_up_to_date(connection: Connection) -> None:
+    """Make the tables and guards that the database lacks and, last, note the version; the caller holds the lock and commits.
+
+    A database of a later version is left as it is.
+    """
+    present = stored_version(connection)
+    if present is not None and present >= SCHEMA_VERSION:
+        return
     metadata.create_all(connection)
     guard = {"sqlite": _guard_sqlite, "postgresql": _guard_postgresql}[connection.dialect.name]
     guard(connection)
-    connection.execute(schema_versions.insert().values(version=SCHEMA_VERSION))
+    note = schema_versions.insert() if present is None else schema_versions.update()
+    connection.execute(note.values(version=SCHEMA_VERSION))
 
 
 def _guard_sqlite(connection: Connection) -> None:
     for table in APPEND_ONLY:
-        for verb in ("UPDATE", "DELETE"):
+        # INSERT OR REPLACE deletes without waking a trigger on DELETE, whichever of the keys is taken.
+        taken = f"INSERT ON {table.name} WHEN EXISTS (SELECT 1 FROM {table.name} WHERE {_same_key(table)})"
+        for name, event in (("update", f"UPDATE ON {table.name}"), ("delete", f"DELETE ON {table.name}"), ("replace", taken)):
+            trigger = f"{table.name}_no_{name}"
+            connection.execute(text(f"DROP TRIGGER IF EXISTS {trigger}"))
             connection.execute(
-                text(
-                    f"CREATE TRIGGER {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} "
-                    f"BEGIN SELECT RAISE(ABORT, '{table.name} is append-only'); END"
-                )
+                text(f"CREATE TRIGGER {trigger} BEFORE {event} BEGIN SELECT RAISE(ABORT, '{table.name} is append-only'); END")
             )
-        # INSERT OR REPLACE deletes without waking the trigger above.
-        same = " AND ".join(f"{column.name} = NEW.{column.name}" for column in table.primary_key)
-        connection.execute(
-            text(
-                f"CREATE TRIGGER {table.name}_no_replace BEFORE INSERT ON {table.name} "
-                f"WHEN EXISTS (SELECT 1 FROM {table.name} WHERE {same}) "
-                f"BEGIN SELECT RAISE(ABORT, '{table.name} is append-only'); END"
-            )
-        )
+
+
+def _same_key(table: Table) -> str:
+    """Return the condition that a row with one of the new row's keys is there."""
+    keys = [table.primary_key, *(key for key in table.constraints if isinstance(key, UniqueConstraint))]
+    return " OR ".join("(" + " AND ".join(f"{column.name} = NEW.{column.name}" for column in key) + ")" for key in keys)
 
 
 def _guard_postgresql(connection: Connection) -> None:
     connection.execute(
         text(
-            "CREATE FUNCTION evergreen_refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+            "CREATE OR REPLACE FUNCTION evergreen_refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
             "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation'; END $$"
         )
     )
     for table in APPEND_ONLY:
         connection.execute(
             text(
-                f"CREATE TRIGGER {table.name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table.name} "
+                f"CREATE OR REPLACE TRIGGER {table.name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table.name} "
                 "FOR EACH STATEMENT EXECUTE FUNCTION evergreen_refuse_change()"
             )
         )
