@@ -1,6 +1,5 @@
 """Watch the champion, find out why, and retrain where it helps: `<model>.monitoring`, one DAG per model definition."""
 
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG
 
 from evergreen.connect.assets import ModelAssets
@@ -18,6 +17,7 @@ from evergreen.connect.monitoring_tasks import (
     triage,
 )
 from evergreen.connect.params import night_params
+from evergreen.connect.triggering import trigger_trainings
 
 DOC = """\
 Every night: bring together what the champion said and what came true, look at it from four sides, find the cause of what is
@@ -44,9 +44,5 @@ for definition in definitions_to_unfold():
         probed = probe.override(pool="training")(collected, triaged)
         decided = decide.override(outlets=[assets.decisions])(collected, triaged, probed)
         tell(decided)
-        TriggerDagRunOperator.partial(
-            task_id="trigger",
-            logical_date=None,
-            skip_when_already_exists=True,
-        ).expand_kwargs(due(decided))
+        trigger_trainings(due(decided))
     globals()[dag.dag_id] = dag

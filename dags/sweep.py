@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, DeltaTriggerTimetable
 
 from evergreen.connect.monitoring_tasks import due_of_all, look_for_silence
+from evergreen.connect.triggering import trigger_trainings
 
 DOC = """\
 A decision to train is kept before its training is triggered. Whatever gets lost in between (a killed scheduler, a deleted
@@ -24,9 +24,5 @@ with DAG(
     tags=["evergreen"],
     default_args={"owner": "evergreen", "retries": 1, "retry_delay": timedelta(minutes=1)},
 ) as dag:
-    TriggerDagRunOperator.partial(
-        task_id="trigger",
-        logical_date=None,
-        skip_when_already_exists=True,
-    ).expand_kwargs(due_of_all())
+    trigger_trainings(due_of_all())
     look_for_silence()

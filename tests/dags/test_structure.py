@@ -117,6 +117,8 @@ def test_a_night_without_a_probe_is_decided_and_one_with_a_failed_check_is_not(d
 def test_a_training_is_triggered_under_its_decisions_id_and_only_once(dags, dag_id):
     trigger = dags[dag_id].get_task("trigger")
     assert trigger.partial_kwargs["skip_when_already_exists"] is True
+    # A reason quotes names from the data: it must reach the training as it is, not as a template.
+    assert not trigger.operator_class.template_fields
     # Two trainings triggered at the same moment must not collide on a logical date.
     assert trigger.partial_kwargs["logical_date"] is None
 

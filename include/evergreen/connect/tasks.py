@@ -38,13 +38,13 @@ def validate(snapshot: XCom) -> XCom:
 
 @task
 def build_features(validated: XCom) -> XCom:
-    """Compute the features of new days, each row from what was known at its own moment."""
+    """Compute the features of new days, each row from what was known at its own moment; quarantined days are left out."""
+    from evergreen.connect.learning import features_to_learn_from
     from evergreen.connect.run import current_run
     from evergreen.results import ValidatedSnapshot
-    from evergreen.stages.build_features import build_features as stage
 
     run = current_run()
-    return stage(run.definition, ValidatedSnapshot.from_xcom(validated), run.settings, force=run.force).to_xcom()
+    return features_to_learn_from(run, ValidatedSnapshot.from_xcom(validated)).to_xcom()
 
 
 @task(map_index_template="{{ name }}")
