@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 OUTCOME_STYLES = {"promote": "bold green", "keep": "bold yellow", "inconclusive": "bold yellow"}
 """How each verdict is shown."""
 
+SEVERITY_STYLES = {"ok": "green", "warning": "yellow", "critical": "bold red", "unknown": "dim"}
+"""How each severity of a night is shown."""
+
 SHOWN_METRICS = ("calibration_error", "log_loss", "roc_auc")
 """Enough for a glance; MLflow has them all."""
 
@@ -60,6 +63,31 @@ def show_scored(console: Console, returned: Mapping[str, Any]) -> None:
         f"scored:   {scored['rows']:,} rows of {scored['day']} by version {scored['release_version']}: {written}\n"
         f"table:    {escape(scored['uri'])} (version {scored['table_version']})"
     )
+
+
+def show_night(console: Console, returned: Mapping[str, Any]) -> None:
+    """Print what a night of monitoring saw and decided, and the trainings that wait to be started."""
+    for check in ("check_quality", "check_drift", "check_performance", "check_operations"):
+        seen = returned.get(check)
+        if seen:
+            style = SEVERITY_STYLES.get(seen["severity"], "bold")
+            console.print(f"{seen['kind'] + ':':<13} [{style}]{seen['severity']}[/], {escape(seen['headline'])}")
+    decided = returned.get("decide")
+    if not decided:
+        console.print("decided:      nothing")
+        return
+    style = SEVERITY_STYLES.get(decided["severity"], "bold")
+    console.print(f"decided:      [{style}]{decided['action']}[/] ({decided['cause'].replace('_', ' ')})")
+    for reason in decided["reasons"]:
+        console.print(f"  · {escape(reason)}")
+    console.print(f"decision:     {decided['decision_id']}")
+    console.print(f"report:       {escape(decided['report_uri'])}")
+    for request in returned.get("due") or []:
+        conf = request["conf"]
+        console.print(
+            f"to train:     evergreen run training {request['trigger_dag_id'].partition('.')[0]} "
+            f"--as-of {conf['as_of']} --decision {conf['decision']}"
+        )
 
 
 def _show_candidates(console: Console, candidates: list[Mapping[str, Any]]) -> None:

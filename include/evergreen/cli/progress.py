@@ -48,6 +48,6 @@ class TaskProgress:
         self._console.print(f"  {MARKS.get(state, '?')} {name:<27} {took}{_WORDS.get(state, '')}".rstrip(), markup=False)
 
 
-def task_name(task_id: str, map_index: int) -> str:
-    """Return a task's name, with its place when it is one of several: `train[2]`."""
-    return task_id if map_index < 0 else f"{task_id}[{map_index}]"
+def task_name(task_id: str, map_index: int, label: str | None = None) -> str:
+    """Return a task's name, with its label, or else its place, when it is one of several: `train[xgboost]`, `train[2]`."""
+    return task_id if map_index < 0 else f"{task_id}[{label or map_index}]"

@@ -9,7 +9,7 @@ import typer
 
 from evergreen.cli.arguments import ModelArgument, find_definition, read_settings
 from evergreen.cli.console import show_error, standard_error, standard_output
-from evergreen.cli.outcome import show_scored, show_training
+from evergreen.cli.outcome import show_night, show_scored, show_training
 from evergreen.cli.progress import TaskProgress, task_name
 from evergreen.errors import EvergreenError
 
@@ -61,6 +61,9 @@ def training(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Stop after the gate: decide and record, release nothing.")
     ] = False,
+    decision: Annotated[
+        str | None, typer.Option(metavar="ID", help="The decision of monitoring that this training answers.")
+    ] = None,
     reason: Reason = None,
 ) -> None:
     """Train, judge and perhaps release.
@@ -74,6 +77,7 @@ def training(
         "candidates": [name.strip() for name in candidates.split(",")] if candidates else None,
         "trials": trials,
         "dry_run": dry_run or None,
+        "decision": decision,
     }
     outcome = _run(model, "training", {**asked, "as_of": as_of, "force": force, "reason": reason})
     show_training(standard_output(), outcome.returned)
@@ -87,6 +91,18 @@ def scoring(model: ModelArgument, as_of: AsOf, force: Force = False, reason: Rea
     """
     outcome = _run(model, "scoring", {"as_of": as_of, "force": force, "reason": reason})
     show_scored(standard_output(), outcome.returned)
+
+
+@run_app.command()
+def monitoring(model: ModelArgument, as_of: AsOf, force: Force = False, reason: Reason = None) -> None:
+    """Watch the champion for one night, and decide whether a training would help.
+
+    What is decided is recorded. A training that it asks for is not run here: a scheduler's next sweep starts it, or you do.
+
+    Example: evergreen run monitoring flight_delays --as-of 2013-04-02
+    """
+    outcome = _run(model, "monitoring", {"as_of": as_of, "force": force, "reason": reason})
+    show_night(standard_output(), outcome.returned)
 
 
 def _run(model: str, kind: str, asked: dict[str, Any]) -> RunOutcome:
@@ -126,7 +142,7 @@ class _Clock:
         self._began: dict[str, float] = {}
 
     def hear(self, event: TaskEvent) -> None:
-        name = task_name(event.task_id, event.map_index)
+        name = task_name(event.task_id, event.map_index, event.label)
         if event.what == "running":
             self._began[name] = time.monotonic()
         else:

@@ -35,6 +35,8 @@ class TaskEvent:
     map_index: int
     what: str
     error: BaseException | None = None
+    label: str | None = None
+    """What a mapped task is about, such as the candidate it trains."""
 
 
 @dataclass(frozen=True)
@@ -151,22 +153,26 @@ def _listening(hear: Callable[[TaskEvent], None]) -> Iterator[None]:
     from airflow.listeners import hookimpl
     from airflow.sdk.listener import get_listener_manager
 
+    def event(task_instance: Any, what: str, error: BaseException | None = None) -> TaskEvent:
+        label = getattr(task_instance, "rendered_map_index", None)
+        return TaskEvent(task_instance.task_id, task_instance.map_index, what, error, label)
+
     class Listener:
         @hookimpl
         def on_task_instance_running(self, previous_state: object, task_instance: Any) -> None:
-            hear(TaskEvent(task_instance.task_id, task_instance.map_index, "running"))
+            hear(event(task_instance, "running"))
 
         @hookimpl
         def on_task_instance_success(self, previous_state: object, task_instance: Any) -> None:
-            hear(TaskEvent(task_instance.task_id, task_instance.map_index, "success"))
+            hear(event(task_instance, "success"))
 
         @hookimpl
         def on_task_instance_skipped(self, previous_state: object, task_instance: Any) -> None:
-            hear(TaskEvent(task_instance.task_id, task_instance.map_index, "skipped"))
+            hear(event(task_instance, "skipped"))
 
         @hookimpl
         def on_task_instance_failed(self, previous_state: object, task_instance: Any, error: BaseException | None) -> None:
-            hear(TaskEvent(task_instance.task_id, task_instance.map_index, "failed", error))
+            hear(event(task_instance, "failed", error))
 
     listener, manager = Listener(), get_listener_manager()
     manager.add_listener(listener)

@@ -17,7 +17,7 @@ def collect() -> XCom:
     from evergreen.stages.collect import collect as stage
 
     run = current_run()
-    return stage(run.definition, run.settings, run.as_of).to_xcom()
+    return stage(run.definition, run.settings, run.as_of, force=run.force).to_xcom()
 
 
 @task

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from evergreen.cli.departures import spread
-from evergreen.cli.outcome import show_scored, show_training
+from evergreen.cli.outcome import show_night, show_scored, show_training
 
 VERDICT = {
     "outcome": "promote",
@@ -51,3 +51,22 @@ def test_spread_takes_the_ends_and_what_lies_evenly_between() -> None:
     rows = [{"flight_id": str(number), "probability": number / 100} for number in range(100)]
     assert [row["flight_id"] for row in spread(rows[::-1], 4)] == ["0", "33", "66", "99"]
     assert len(spread(rows[:3], 4)) == 3
+
+
+def test_a_night_names_what_it_saw_why_it_decided_and_what_waits(capsys: pytest.CaptureFixture[str]) -> None:
+    decided = {
+        "severity": "critical",
+        "action": "retrain",
+        "cause": "concept_drift",
+        "reasons": ["a refit gains 0.03 [bold]"],
+        "decision_id": "d" * 32,
+        "report_uri": "/reports/night.html",
+    }
+    checked = {"kind": "drift", "severity": "warning", "headline": "temp moved"}
+    request = {"trigger_dag_id": "m.training", "conf": {"as_of": "2013-05-01T07:00:00+00:00", "decision": "d" * 32}}
+    show_night(Console(), {"check_drift": checked, "decide": decided, "due": [request]})
+    text = capsys.readouterr().out
+    assert "drift:        warning, temp moved" in text
+    assert "decided:      retrain (concept drift)" in text
+    assert "a refit gains 0.03 [bold]" in text
+    assert f"evergreen run training m --as-of 2013-05-01T07:00:00+00:00 --decision {'d' * 32}" in " ".join(text.split())
