@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -85,7 +85,10 @@ def collect(
         outcomes=DayTable(outcomes_uri(settings, definition.name), files),
         predict_before=definition.data.predict_before,
     )
-    done = join_outcomes(work, Progress(through=progress.through) if force else progress)
+    # An old night may know other days than the newest: it looks at all of them, and leaves no trace of how far it came.
+    done = join_outcomes(work, Progress(through=progress.through) if force or is_old else progress)
+    if is_old:
+        done = replace(done, progress=progress)
     night = _Night(definition, settings, files, work, done, reign_at(found, as_of), is_old)
     collected = night.describe(predictions.uri, -1 if version is None else version)
     results.put(STAGE, "progress", done.progress)
