@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from evergreen.definitions.feature_layout import FeatureLayout
 from evergreen.definitions.model import ModelDefinition
 from evergreen.digests import digest_bytes
 from evergreen.files import Files
 from evergreen.predictors.baseline import RateTable
-from evergreen.predictors.bundle import write_bundle
+from evergreen.predictors.bundle import read_bundle, write_bundle
 from evergreen.predictors.calibration import Calibration, NoCalibration, SigmoidCalibration
 from evergreen.predictors.encoder import Encoder, category_text
 from evergreen.predictors.logistic import fit_logistic, prepare_logistic
@@ -98,6 +99,11 @@ def _learn(algorithm: str, frame: pd.DataFrame) -> tuple[Encoder, dict[str, byte
     return encoder, {"model.ubj": bytes(booster.save_raw("ubj")), "model.onnx": export_onnx(booster)}, 0.25
 
 
+def a_layout(**changes: object) -> FeatureLayout:
+    """The layout of `a_definition`, with other fields where named."""
+    return FeatureLayout.of(a_definition()).model_copy(update=changes)
+
+
 def a_feature_set(settings: Settings, frame: pd.DataFrame, *, source: str = SOURCE, as_of: datetime = AS_OF) -> FeatureSet:
     """Write a frame as `build_features` would."""
     stored = frame.assign(hour=frame["hour"].map(category_text), distance=frame["distance"].astype("float64"))
@@ -121,6 +127,7 @@ def a_feature_set(settings: Settings, frame: pd.DataFrame, *, source: str = SOUR
         labels_version=0,
         source_digest=digest_bytes(source.encode()),
         source=source,
+        layout_digest=a_layout().digest,
         snapshot_digest="s" * 32,
         built_days=len(days),
     )
@@ -136,7 +143,13 @@ class Judged:
 
 
 def a_bundle(
-    settings: Settings, algorithm: str, *, seed: int = 1, calibration: Calibration | None = None, source: str = SOURCE
+    settings: Settings,
+    algorithm: str,
+    *,
+    seed: int = 1,
+    calibration: Calibration | None = None,
+    source: str = SOURCE,
+    layout: FeatureLayout | None = None,
 ) -> Candidate:
     """Train on a small frame and write the bundle."""
     frame = a_frame(seed=seed)
@@ -164,6 +177,7 @@ def a_bundle(
         training_digest="t" * 32,
         features_digest="f" * 32,
         features_source_digest=digest_bytes(source.encode()),
+        feature_layout=layout or a_layout(),
         lock_digest="l" * 32,
         files={name: BundleFile.of(data) for name, data in contents.items()},
     )
@@ -221,6 +235,7 @@ def judge(
 def release_without_mlflow(settings: Settings, number: int, judged: Judged) -> ChampionVersion:
     """Make a judged bundle the champion in our books alone."""
     registry = ReleaseRegistry(settings, mirror=Nowhere())
+    manifest, _ = read_bundle(Files(), judged.candidate.bundle_uri, judged.candidate.bundle_digest)
     version = ChampionVersion(
         model=MODEL,
         version=str(number),
@@ -229,7 +244,7 @@ def release_without_mlflow(settings: Settings, number: int, judged: Judged) -> C
         decision_id=judged.record.id,
         mlflow_run_id="",
         trained_through=judged.candidate.trained_through,
-        features_source_digest=digest_bytes(SOURCE.encode()),
+        features_source_digest=manifest.features_source_digest,
     )
     registry.register(version)
     registry.promote(MODEL, version.version, judged.record.id, judged.verdict.champion_version, actor="test")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evergreen.definitions.feature_layout import FeatureLayout
 from evergreen.definitions.model import ModelDefinition
 from evergreen.results import FeatureSet
 
@@ -88,6 +89,7 @@ def make_feature_set(
         labels_version=2,
         source_digest="c" * 32,
         source="def row_features(rows, entities):\n    return rows\n",
+        layout_digest=FeatureLayout.of(make_definition()).digest,
         snapshot_digest="s" * 32,
         built_days=days,
     )

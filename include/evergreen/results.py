@@ -123,9 +123,13 @@ class FeatureSet(Result):
     """Digest of features.py."""
     source: str
     """Text of features.py, which travels with the release."""
+    layout_digest: str
+    """Digest of the `FeatureLayout`: what of model.yaml decides about features, which travels with the release as well."""
     snapshot_digest: str
     built_days: int
     """Days computed by this run; the others were already there."""
+    excluded_days: tuple[date, ...] = ()
+    """Days whose rows nobody learns from or judges on; their features are there all the same."""
 
 
 class Candidate(Result):

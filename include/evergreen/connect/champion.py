@@ -1,6 +1,7 @@
-"""The champion, and its features when it was trained with another features.py than today's.
+"""The champion, and its features where today's features.py or model.yaml would build them another way.
 
-A champion answers for the code it was released with: judged or scored with another features.py it would be another model.
+A champion answers for the features it was released with: judged or scored with another features.py, another `history` or
+another `join` it would be another model.
 """
 
 from __future__ import annotations
@@ -9,14 +10,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import date
 
     from evergreen.connect.run import Run
-    from evergreen.definitions import ModelDefinition
     from evergreen.results import ChampionVersion, FeatureSet, ValidatedSnapshot
+    from evergreen.stages.score import ReleasedFeatures
 
 DAYS_FOR_SCORING = timedelta(days=3)
-"""Days that an older features.py is run on to score a night: the newest complete one, whatever `predict_before` is."""
+"""Days that an older release's features are built for to score a night: the newest complete one, whatever `predict_before`."""
 
 
 def current_champion(run: Run) -> ChampionVersion | None:
@@ -29,45 +31,64 @@ def current_champion(run: Run) -> ChampionVersion | None:
 def features_to_judge(
     run: Run, validated: ValidatedSnapshot, own: FeatureSet, champion: ChampionVersion | None
 ) -> FeatureSet | None:
-    """Return the champion's features over the holdout, None where `own` are its features as well."""
-    if champion is None or champion.features_source_digest == own.source_digest:
+    """Return the champion's features over the holdout, None where `own` are its features as well.
+
+    Raises:
+        FeatureError: The champion's features cannot be built from today's tables.
+        UndecidedError: No decision record vouches for the champion's bytes.
+        DigestMismatchError: Its bundle is not the one that was decided on.
+    """
+    from evergreen.digests import digest_bytes
+    from evergreen.stages.score import released_features
+
+    if champion is None:
         return None
-    return _features_as_released(run, validated, champion, own.last_day - run.definition.gate.holdout - timedelta(days=1))
+    released = released_features(champion, run.settings)
+    if (own.source_digest, own.layout_digest) == (digest_bytes(released.source.encode()), released.layout.digest):
+        return None
+    first_day = own.last_day - run.definition.gate.holdout - timedelta(days=1)
+    return _features_as_released(run, validated, released, first_day, excluded_days=own.excluded_days)
 
 
 def features_to_score(run: Run, validated: ValidatedSnapshot, champion: ChampionVersion) -> FeatureSet:
-    """Return features built by the champion's code; today's features.py is not run where it is another one.
+    """Return features built as the champion's were; today's features.py is not run where it is another one.
 
-    So a features.py that broke today stops training but not scoring, and a rollback brings the code back with the model.
+    So a features.py that broke today stops training but not scoring, and a rollback brings code and layout back with the model.
+
+    Raises:
+        FeatureError: The champion's features cannot be built from today's tables.
+        UndecidedError: No decision record vouches for the champion's bytes.
+        DigestMismatchError: Its bundle is not the one that was decided on.
     """
-    from evergreen.digests import digest_bytes
+    from evergreen.definitions.feature_layout import FeatureLayout
     from evergreen.stages.build_features import build_features
+    from evergreen.stages.score import released_features
 
-    if digest_bytes(run.definition.features_path.read_bytes()) == champion.features_source_digest:
+    released = released_features(champion, run.settings)
+    today = (run.definition.features_path.read_bytes(), FeatureLayout.of(run.definition).digest)
+    if today == (released.source.encode(), released.layout.digest):
         return build_features(run.definition, validated, run.settings, force=run.force)
-    today = run.definition.schedule.day_of(run.as_of)
-    return _features_as_released(run, validated, champion, today - DAYS_FOR_SCORING)
+    return _features_as_released(run, validated, released, run.definition.schedule.day_of(run.as_of) - DAYS_FOR_SCORING)
 
 
-def _features_as_released(run: Run, validated: ValidatedSnapshot, champion: ChampionVersion, first_day: date) -> FeatureSet:
+def _features_as_released(
+    run: Run,
+    validated: ValidatedSnapshot,
+    released: ReleasedFeatures,
+    first_day: date,
+    *,
+    excluded_days: Collection[date] = (),
+) -> FeatureSet:
     from evergreen.features.code import FeatureCode
     from evergreen.stages.build_features import build_features
-    from evergreen.stages.score import champion_feature_source
 
-    code = FeatureCode.from_source(champion_feature_source(champion, run.settings))
-    definition = _as_released(run, champion)
-    return build_features(definition, validated, run.settings, code=code, first_day=first_day, force=run.force)
-
-
-def _as_released(run: Run, champion: ChampionVersion) -> ModelDefinition:
-    """Return the definition with the champion's own categories and without slices.
-
-    Both may name features that its code never knew; slices are read from the challenger's rows.
-    """
-    from evergreen.files import Files
-    from evergreen.predictors.bundle import read_bundle
-
-    manifest, _ = read_bundle(Files.from_settings(run.settings), champion.bundle_uri, champion.bundle_digest)
-    features = run.definition.features.model_copy(update={"categorical": tuple(manifest.categorical)})
-    gate = run.definition.gate.model_copy(update={"slices": ()})
-    return run.definition.model_copy(update={"features": features, "gate": gate})
+    return build_features(
+        run.definition,
+        validated,
+        run.settings,
+        code=FeatureCode.from_source(released.source),
+        layout=released.layout,
+        first_day=first_day,
+        excluded_days=excluded_days,
+        force=run.force,
+    )

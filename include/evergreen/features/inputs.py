@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from evergreen.definitions.feature_layout import FeatureLayout
 from evergreen.digests import digest_json
 from evergreen.features.windows import raw_windows
 
@@ -19,27 +20,16 @@ FORMAT = 1
 """To be raised when this package computes something else from the same inputs."""
 
 
-def layout_digest(definition: ModelDefinition, code: FeatureCode) -> str:
-    """Digest of everything but the rows that decides about features; each layout has a table of its own.
+def table_digest(definition: ModelDefinition, code: FeatureCode) -> str:
+    """Digest of everything but the rows that decides about a features table; each has an address of its own.
 
     Where rows come from, the window of the history and the label are left out: they change no feature.
     """
-    data = definition.data.model_dump(mode="json", exclude={"first_day", "last_day", "label", "tables"})
-    tables = {
-        name: table.model_dump(mode="json", exclude={"files", "sql", "columns"})
-        for name, table in definition.data.tables.items()
-    }
-    rules = {name: rule.deduplicate for name, rule in definition.validation.tables.items() if rule.deduplicate != "none"}
     return digest_json(
         {
             "format": FORMAT,
             "code": code.digest,
-            "data": data,
-            "tables": tables,
-            "deduplicate": rules,
-            "label_in_rows": definition.data.label.column if definition.data.label.table == definition.data.rows else "",
-            "schedule": [definition.schedule.at, definition.schedule.timezone],
-            "features": definition.features.model_dump(mode="json", exclude={"code"}),
+            "layout": FeatureLayout.of(definition).digest,
             "slices": sorted({piece.by for piece in definition.gate.slices}),
         }
     )
@@ -61,7 +51,7 @@ def input_digests(
         days: Days whose features are wanted.
         as_of: The run's moment; it matters only where a later row may replace one that was already readable.
     """
-    layout = layout_digest(definition, code)
+    layout = table_digest(definition, code)
     salt = as_of.isoformat() if _rows_are_replaced(definition) else ""
     chains = {name: _chain(table) for name, table in raw_digests.items()}
     found = {}

@@ -43,7 +43,7 @@ def rows_to_predict(definition: ModelDefinition, tables: Mapping[str, pa.Table],
         days: Days whose rows are wanted.
 
     Returns:
-        The rows' own columns (never the label), the joined ones, and `_day`, `_key`, `_event_time`, `_prediction_time`;
+        The rows' own columns, the joined ones, and `_day`, `_key`, `_event_time`, `_prediction_time`;
         sorted by event time and key.
 
     Raises:
@@ -54,8 +54,6 @@ def rows_to_predict(definition: ModelDefinition, tables: Mapping[str, pa.Table],
     rows = _predictable(definition, source.filter(pc.is_in(source.column("_day"), pa.array(sorted(days), pa.date32()))))
     moments = microseconds(rows.column("_prediction_time"), missing=NEVER)
     joined = own_columns(rows)
-    if data.label.table == data.rows:
-        joined = joined.drop_columns([data.label.column])
     for name, table in data.tables.items():
         if table.join is not None:
             joined = _join(definition, name, tables[name], joined, moments)

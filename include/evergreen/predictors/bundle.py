@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from evergreen.digests import digest_bytes
-from evergreen.errors import DigestMismatchError
+from evergreen.errors import DigestMismatchError, RegistryError
 from evergreen.files import join_uri
 from evergreen.predictors.baseline import RateTable
 from evergreen.predictors.boosted import BoostedModel
 from evergreen.predictors.logistic import LogisticModel
-from evergreen.predictors.manifest import FEATURES_NAME, MANIFEST_NAME, MODEL_FILES, BundleManifest
+from evergreen.predictors.manifest import FEATURES_NAME, FORMAT, MANIFEST_NAME, MODEL_FILES, BundleManifest
 from evergreen.predictors.predictor import Model, Predictor
 
 if TYPE_CHECKING:
@@ -62,8 +62,13 @@ def load_predictor(files: Files, bundle_uri: str, expected_digest: str) -> Predi
 
     Raises:
         DigestMismatchError: A byte, a file or the manifest is not what it was; nothing has been parsed or run.
+        RegistryError: The bundle is of another format than this.
     """
-    manifest, contents = read_bundle(files, bundle_uri, expected_digest)
+    return open_predictor(*read_bundle(files, bundle_uri, expected_digest))
+
+
+def open_predictor(manifest: BundleManifest, contents: Mapping[str, bytes]) -> Predictor:
+    """Open what `read_bundle` has checked."""
     return Predictor(manifest, _open_model(manifest, contents))
 
 
@@ -72,6 +77,7 @@ def read_bundle(files: Files, bundle_uri: str, expected_digest: str) -> tuple[Bu
 
     Raises:
         DigestMismatchError: A byte, a file or the manifest is not what it was.
+        RegistryError: The bundle is of another format than this.
     """
     sizes = {_name_below(bundle_uri, info.uri): info.size_bytes for info in files.list(bundle_uri)}
     manifest = _read_manifest(files, bundle_uri, sizes.pop(MANIFEST_NAME, None), expected_digest)
@@ -101,9 +107,23 @@ def _read_manifest(files: Files, bundle_uri: str, size_bytes: int | None, expect
     if digest_bytes(data) != expected_digest:
         raise _mismatch(uri, f"digest {digest_bytes(data)}", f"digest {expected_digest}")
     try:
-        return BundleManifest.model_validate(json.loads(data))
+        value = json.loads(data)
+        _require_format(uri, value)
+        return BundleManifest.model_validate(value)
     except (ValueError, ValidationError, RecursionError) as error:
-        raise _mismatch(uri, f"a manifest that cannot be read: {str(error)[:300]}", "a manifest of format 1") from error
+        allowed = f"a manifest of format {FORMAT}"
+        raise _mismatch(uri, f"a manifest that cannot be read: {str(error)[:300]}", allowed) from error
+
+
+def _require_format(uri: str, value: object) -> None:
+    found = value.get("format") if isinstance(value, dict) else None
+    if isinstance(found, int) and found != FORMAT:
+        raise RegistryError(
+            "a model bundle is of another format",
+            found=f"{uri}: format {found}",
+            allowed=f"format {FORMAT}, which says how the model's features are to be built",
+            remedy="train again in a new home, where no release of that format stands, or use the Evergreen that wrote it",
+        )
 
 
 def _open_model(manifest: BundleManifest, contents: Mapping[str, bytes]) -> Model:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from evergreen.definitions.data import Label
+from evergreen.definitions.feature_layout import FeatureLayout
 from evergreen.definitions.training import CandidateName
 from evergreen.digests import digest_bytes
 from evergreen.predictors.calibration import Calibration
@@ -21,6 +22,8 @@ from evergreen.results import Result
 FileName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.(ubj|onnx|json|py)$")]
 """A plain name: no folder, nothing hidden."""
 
+FORMAT: Literal[2] = 2
+"""Of a bundle; 1 did not say how its features are to be built."""
 MANIFEST_NAME = "manifest.json"
 FEATURES_NAME = "features.py"
 MODEL_FILES: dict[str, tuple[str, ...]] = {
@@ -46,7 +49,7 @@ class BundleFile(Result):
 class BundleManifest(PlainData):
     """Everything about a trained model but its bytes."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = FORMAT
     model: str
     """Name of the model definition."""
     algorithm: CandidateName
@@ -74,6 +77,8 @@ class BundleManifest(PlainData):
     """Digest of the feature set they come from."""
     features_source_digest: str
     """Digest of features.py, which lies beside the manifest."""
+    feature_layout: FeatureLayout
+    """What of model.yaml decides about its features, as it was when they were built."""
     lock_digest: str
     """Digest of the locked requirements."""
     files: dict[FileName, BundleFile]

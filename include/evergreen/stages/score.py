@@ -9,6 +9,8 @@ A day of the past is scored by the champion of now, which may have trained on it
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +20,7 @@ import pyarrow.compute as pc
 from evergreen.digests import digest_table
 from evergreen.errors import FeatureError, RegistryError, RequestError
 from evergreen.files import Files
-from evergreen.predictors.bundle import load_predictor, read_bundle
+from evergreen.predictors.bundle import open_predictor, read_bundle
 from evergreen.predictors.manifest import FEATURES_NAME
 from evergreen.registry.releases import ReleaseRegistry
 from evergreen.results import ScoredDay
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from evergreen.definitions import ModelDefinition
+    from evergreen.definitions.feature_layout import FeatureLayout
     from evergreen.results import ChampionVersion, FeatureSet
     from evergreen.settings import Settings
 
@@ -44,6 +47,10 @@ TRAINED_THROUGH = "_trained_through"
 
 Null in rows older than this column.
 """
+FEATURES_URI = "_features_uri"
+"""Table of the features that were scored. Null in rows older than this column."""
+FEATURES_VERSION = "_features_version"
+"""Version of that table which holds them. Null in rows older than this column."""
 _IDENTITY = ("release_version", "bundle_digest", "features_digest")
 _ANSWER = ("_key", "_event_time", "probability", "decision", *_IDENTITY)
 
@@ -61,7 +68,7 @@ def score_day(
 
     Args:
         definition: The model.
-        features: Features built by the champion's own code, `day` among them.
+        features: Features built by the champion's own code and layout, `day` among them.
         settings: Where things are.
         day: The local day to score.
         champion: The version that answers; default the champion of this moment, whatever the day.
@@ -71,13 +78,15 @@ def score_day(
         RegistryError: There is no champion.
         UndecidedError: No decision record vouches for the champion's bytes.
         DigestMismatchError: Its bundle is not the one that was decided on.
-        FeatureError: The features were built by other code than the champion was trained with.
+        FeatureError: The features were built by other code, or otherwise, than the champion was trained with.
         RequestError: The day is not complete, or lies before the features.
         StoreUnavailableError: A store did not answer.
     """
     files = Files.from_settings(settings)
     served = _vouched_champion(definition, settings, champion)
-    _require_fitting(features, served, day)
+    manifest, contents = read_bundle(files, served.bundle_uri, served.bundle_digest)
+    _require_fitting(features, served, manifest.feature_layout.digest)
+    _require_day(features, day)
     frame = read_features(features, files, first_day=day, last_day=day)
     table = DayTable(predictions_uri(settings, definition.name), files)
     identity = {
@@ -88,9 +97,15 @@ def score_day(
     present = _present(table, day, identity)
     if present is not None and not force:
         return _scored(table, served, day, present, table.version(), written=False)
-    predictor = load_predictor(files, served.bundle_uri, served.bundle_digest)
+    predictor = open_predictor(manifest, contents)
     probability = predictor.probability(frame)
-    constants = {**identity, "as_of": features.as_of, TRAINED_THROUGH: served.trained_through}
+    constants: dict[str, str | int | datetime] = {
+        **identity,
+        "as_of": features.as_of,
+        TRAINED_THROUGH: served.trained_through,
+        FEATURES_URI: features.uri,
+        FEATURES_VERSION: features.version,
+    }
     answers = _answers(frame, probability, predictor.decide(probability), constants)
     if not answers.num_rows or (present is not None and _digest(present) == _digest(answers)):
         return _scored(table, served, day, answers, table.version(), written=False)
@@ -99,16 +114,27 @@ def score_day(
     return _scored(table, served, day, answers, done.version, written=bool(done.written))
 
 
-def champion_feature_source(champion: ChampionVersion, settings: Settings) -> str:
-    """Return the text of the features.py that the champion was trained with, checked against its digest.
+@dataclass(frozen=True)
+class ReleasedFeatures:
+    """How a release's features are built, whatever stands in its folder today."""
+
+    source: str
+    """Text of features.py."""
+    layout: FeatureLayout
+    """What of model.yaml decides about features."""
+
+
+def released_features(champion: ChampionVersion, settings: Settings) -> ReleasedFeatures:
+    """Return how the champion's features were built when it was trained, checked against its digest.
 
     Raises:
         UndecidedError: No decision record vouches for the champion's bytes.
         DigestMismatchError: The bundle, features.py among it, is not the one that was decided on.
+        RegistryError: The bundle is of a format that does not say.
     """
     ReleaseRegistry(settings).vouch(champion)
-    _, contents = read_bundle(Files.from_settings(settings), champion.bundle_uri, champion.bundle_digest)
-    return contents[FEATURES_NAME].decode()
+    manifest, contents = read_bundle(Files.from_settings(settings), champion.bundle_uri, champion.bundle_digest)
+    return ReleasedFeatures(contents[FEATURES_NAME].decode(), manifest.feature_layout)
 
 
 def _vouched_champion(definition: ModelDefinition, settings: Settings, champion: ChampionVersion | None) -> ChampionVersion:
@@ -125,14 +151,25 @@ def _vouched_champion(definition: ModelDefinition, settings: Settings, champion:
     return served
 
 
-def _require_fitting(features: FeatureSet, served: ChampionVersion, day: date) -> None:
+def _require_fitting(features: FeatureSet, served: ChampionVersion, layout_digest: str) -> None:
+    remedy = "build them with released_features(…), as the scoring DAG does"
     if features.source_digest != served.features_source_digest:
         raise FeatureError(
             "the features were built by other code than the champion was trained with",
             found=f"features.py {features.source_digest}",
             allowed=f"features.py {served.features_source_digest}, which travels with version {served.version}",
-            remedy="build them with champion_feature_source(…), as the scoring DAG does",
+            remedy=remedy,
         )
+    if features.layout_digest != layout_digest:
+        raise FeatureError(
+            "the features were built from another model.yaml than the champion was trained with",
+            found=f"feature layout {features.layout_digest}",
+            allowed=f"feature layout {layout_digest}, which travels with version {served.version}",
+            remedy=remedy,
+        )
+
+
+def _require_day(features: FeatureSet, day: date) -> None:
     if not features.first_day <= day <= features.last_day:
         raise RequestError(
             "the day cannot be scored",
@@ -146,7 +183,7 @@ def _inputs(frame: pd.DataFrame, features: FeatureSet) -> pd.DataFrame:
     return frame[["_key", "_event_time", *features.numeric, *features.categorical]]
 
 
-def _answers(frame: pd.DataFrame, probability: Any, decision: Any, constants: dict[str, Any]) -> pa.Table:
+def _answers(frame: pd.DataFrame, probability: Any, decision: Any, constants: dict[str, str | int | datetime]) -> pa.Table:
     columns = {
         "_key": pa.array(frame["_key"], pa.string()),
         "_event_time": pa.array(frame["_event_time"], pa.timestamp("us", tz="UTC")),
@@ -156,8 +193,8 @@ def _answers(frame: pd.DataFrame, probability: Any, decision: Any, constants: di
     return pa.table(columns | {name: pa.repeat(_constant(value), len(frame)) for name, value in constants.items()})
 
 
-def _constant(value: Any) -> pa.Scalar:
-    return pa.scalar(value) if isinstance(value, str) else pa.scalar(value, pa.timestamp("us", tz="UTC"))
+def _constant(value: str | int | datetime) -> pa.Scalar:
+    return pa.scalar(value, pa.timestamp("us", tz="UTC")) if isinstance(value, datetime) else pa.scalar(value)
 
 
 def _present(table: DayTable, day: date, identity: dict[str, str]) -> pa.Table | None:

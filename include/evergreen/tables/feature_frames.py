@@ -47,6 +47,8 @@ def read_labelled(
 ) -> pd.DataFrame:
     """Return features with the labels that had matured at the set's as-of; rows without one are left out.
 
+    So are those of the set's excluded days: nobody is to learn from them or to be judged on them.
+
     Args:
         feature_set: What `build_features` returned.
         files: Where its tables are.
@@ -64,6 +66,9 @@ def read_labelled(
         rows = rows.filter(pc.greater_equal(event_times, pa.scalar(from_time, TIMESTAMP)))
     if before_time is not None:
         rows = rows.filter(pc.less(rows.column("_event_time"), pa.scalar(before_time, TIMESTAMP)))
+    if feature_set.excluded_days:
+        excluded = pa.array(feature_set.excluded_days, pa.date32())
+        rows = rows.filter(pc.invert(pc.is_in(rows.column(DAY).cast(pa.date32()), value_set=excluded)))
     labels = matured_labels(feature_set, files)
     positions = pc.index_in(rows.column("_key"), value_set=labels.column("_key"))
     rows = rows.append_column(LABEL, labels.column(LABEL).take(positions.combine_chunks()))

@@ -10,7 +10,7 @@ import xgboost
 
 from evergreen.definitions.data import Label
 from evergreen.digests import digest_bytes
-from evergreen.errors import DigestMismatchError
+from evergreen.errors import DigestMismatchError, RegistryError
 from evergreen.files import Files
 from evergreen.predictors.bundle import MAX_MANIFEST_BYTES, load_predictor, write_bundle
 from evergreen.predictors.calibration import SigmoidCalibration
@@ -19,6 +19,7 @@ from evergreen.predictors.logistic import prepare_logistic
 from evergreen.predictors.manifest import MODEL_FILES, BundleFile, BundleManifest
 from evergreen.predictors.onnx_export import export_onnx
 from evergreen.predictors.predictor import onnx_parity
+from released_models import a_layout
 
 FRAME = pd.DataFrame({"wind": [1.0, np.nan, 30.0] * 40, "carrier": ["AA", "EV", None] * 40})
 LABEL = np.tile([0.0, 0.0, 1.0], 40)
@@ -54,6 +55,7 @@ def make_bundle(root, algorithm="xgboost"):
         training_digest="a" * 32,
         features_digest="b" * 32,
         features_source_digest="c" * 32,
+        feature_layout=a_layout(),
         lock_digest="d" * 32,
         files={name: BundleFile.of(data) for name, data in contents.items()},
     )
@@ -204,7 +206,9 @@ def test_a_blown_up_file_is_not_read(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda value: value.update(format=2),
+        lambda value: value.update(format=None),
+        lambda value: value.pop("feature_layout"),
+        lambda value: value["feature_layout"].update(history="soon"),
         lambda value: value.update(algorithm="pickle"),
         lambda value: value.update(calibration={"method": "python", "code": "1"}),
         lambda value: value.update(surprise=1),
@@ -217,6 +221,16 @@ def test_a_manifest_of_another_shape_is_refused(tmp_path, change):
     folder, _, _, _ = make_bundle(tmp_path)
     with pytest.raises(DigestMismatchError):
         load_predictor(Files(), str(folder), forge(folder, change))
+
+
+@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.usefixtures("nothing_is_parsed")
+def test_a_bundle_of_another_format_is_refused_with_what_to_do(tmp_path, number):
+    folder, _, _, _ = make_bundle(tmp_path)
+    digest = forge(folder, lambda value: value.update(format=number))
+    with pytest.raises(RegistryError, match=f"another format.*\n.*format {number}\n.*format 2") as caught:
+        load_predictor(Files(), str(folder), digest)
+    assert "train again" in caught.value.remedy
 
 
 @pytest.mark.usefixtures("nothing_is_parsed")

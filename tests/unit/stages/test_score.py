@@ -14,11 +14,21 @@ from evergreen.files import Files
 from evergreen.predictors.bundle import load_predictor
 from evergreen.results import Outcome
 from evergreen.settings import Settings
-from evergreen.stages.score import SCORING, TRAINED_THROUGH, champion_feature_source, score_day
+from evergreen.stages.score import FEATURES_URI, FEATURES_VERSION, SCORING, TRAINED_THROUGH, released_features, score_day
 from evergreen.tables.addresses import predictions_uri
 from evergreen.tables.day_table import DayTable
 from evergreen.tables.feature_frames import read_features
-from released_models import MODEL, SOURCE, a_bundle, a_definition, a_feature_set, a_frame, judge, release_without_mlflow
+from released_models import (
+    MODEL,
+    SOURCE,
+    a_bundle,
+    a_definition,
+    a_feature_set,
+    a_frame,
+    a_layout,
+    judge,
+    release_without_mlflow,
+)
 
 DAY = date(2013, 3, 2)
 
@@ -54,6 +64,22 @@ def test_a_day_holds_what_the_champion_says(settings, champion, features):
     assert set(rows["release_version"]) == {"1"}
     assert set(rows["bundle_digest"]) == {champion.bundle_digest}
     assert rows["_event_time"].dt.date.eq(DAY).all()
+
+
+def test_a_row_says_where_the_features_are_that_it_answers(settings, champion, features):
+    score_day(a_definition(), features, settings, DAY)
+    rows = stored(settings)
+    assert (rows.schema.field(FEATURES_URI).type, rows.schema.field(FEATURES_VERSION).type) == (pa.string(), pa.int64())
+    assert set(rows.column(FEATURES_URI).to_pylist()) == {features.uri}
+    assert set(rows.column(FEATURES_VERSION).to_pylist()) == {features.version}
+
+
+def test_the_same_features_under_another_version_are_no_other_scoring(settings, champion, features):
+    score_day(a_definition(), features, settings, DAY)
+    DayTable(features.uri, Files()).write_days({date(2013, 4, 1): pa.table({"_key": ["another day"]})})
+    moved = features.model_copy(update={"version": features.version + 1})
+    assert not score_day(a_definition(), moved, settings, DAY, force=True).written
+    assert set(stored(settings).column(FEATURES_VERSION).to_pylist()) == {features.version}
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -237,13 +263,24 @@ class TestRefusals:
         with pytest.raises(DigestMismatchError):
             score_day(a_definition(), features, settings, DAY)
         with pytest.raises(DigestMismatchError):
-            champion_feature_source(champion, settings)
+            released_features(champion, settings)
         assert DayTable(predictions_uri(settings, MODEL), Files()).version() is None
 
     def test_features_of_other_code(self, settings, champion):
         features = a_feature_set(settings, a_frame(seed=7), source="# another\n")
         with pytest.raises(FeatureError, match="other code"):
             score_day(a_definition(), features, settings, DAY)
+
+    @pytest.mark.parametrize("change", [{"history": timedelta(days=2)}, {"predict_before": timedelta(hours=1)}])
+    def test_features_built_from_another_model_yaml(self, settings, features, change):
+        learned = a_bundle(settings, "logistic_regression", layout=a_layout(**change))
+        release_without_mlflow(settings, 1, judge(settings, learned))
+        with pytest.raises(FeatureError, match=r"another model\.yaml") as caught:
+            score_day(a_definition(), features, settings, DAY)
+        assert a_layout().digest in caught.value.found
+        assert a_layout(**change).digest in caught.value.allowed
+        own = features.model_copy(update={"layout_digest": a_layout(**change).digest})
+        assert score_day(a_definition(), own, settings, DAY).written
 
     @pytest.mark.parametrize("day", [date(2013, 2, 28), date(2013, 3, 5)])
     def test_days_outside_the_features(self, settings, champion, features, day):
@@ -257,5 +294,6 @@ class TestRefusals:
         engine.dispose()
 
 
-def test_the_champions_own_feature_code_comes_with_it(settings, champion):
-    assert champion_feature_source(champion, settings) == SOURCE
+def test_the_champions_own_feature_code_and_layout_come_with_it(settings, champion):
+    released = released_features(champion, settings)
+    assert (released.source, released.layout) == (SOURCE, a_layout())

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from evergreen.errors import StoreUnavailableError
 from evergreen.features.days import build_days
-from evergreen.features.inputs import input_digests, layout_digest
+from evergreen.features.inputs import input_digests, table_digest
 from evergreen.features.windows import raw_windows
 from evergreen.results import Result
 from evergreen.stages.build_features.inputs import ValidatedInputs, runs_of_days
@@ -65,7 +65,7 @@ def build_feature_days(
         FeatureError: The user's code broke its contract.
         StoreUnavailableError: Another run wrote other rows for the same days meanwhile.
     """
-    layout = layout_digest(inputs.definition, code)
+    layout = table_digest(inputs.definition, code)
     table = DayTable(features_uri(settings, inputs.definition.name, layout), inputs.files)
     index = results.get("build_features", f"days-{layout}", FeatureIndex) or FeatureIndex()
     wanted = input_digests(inputs.definition, code, inputs.digests, days, inputs.snapshot.as_of)

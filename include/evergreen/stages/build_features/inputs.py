@@ -10,7 +10,7 @@ from evergreen.tables.day_table import DayTable, Partition
 from evergreen.tables.rows import read_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import date, timedelta
 
     import pyarrow as pa
@@ -35,13 +35,13 @@ class ValidatedInputs:
 
     @cached_property
     def raw(self) -> dict[str, dict[date, Partition]]:
-        """Per table, the days of the snapshot's window that hold rows."""
-        return {name: self._partitions(version) for name, version in self.snapshot.tables.items()}
+        """Per table of the definition, the days of the snapshot's window that hold rows."""
+        return self._days_of(self.snapshot.tables)
 
     @cached_property
     def quarantined(self) -> dict[str, dict[date, Partition]]:
         """Per table that has any, the days with quarantined rows."""
-        return {name: self._partitions(version) for name, version in self.validated.quarantine.items()}
+        return self._days_of(self.validated.quarantine)
 
     @cached_property
     def digests(self) -> dict[str, dict[date, str]]:
@@ -71,6 +71,11 @@ class ValidatedInputs:
     def _aside(self, table: str, day: date) -> list[str]:
         aside = self.quarantined.get(table, {}).get(day)
         return [aside.digest] if aside else []
+
+    def _days_of(self, versions: Mapping[str, TableVersion]) -> dict[str, dict[date, Partition]]:
+        # A champion's definition may know fewer tables than the snapshot, which is today's.
+        known = self.definition.data.tables
+        return {name: self._partitions(version) for name, version in versions.items() if name in known}
 
     def _partitions(self, version: TableVersion) -> dict[date, Partition]:
         days = DayTable(version.uri, self.files).partitions(version.version)

@@ -53,6 +53,7 @@ class Contest:
                 "terms": self.terms.to_xcom(),
                 "as_of": self.features.as_of.isoformat(),
                 "features": self.features.digest,
+                "excluded_days": [day.isoformat() for day in self.features.excluded_days],
                 "champion_features": self.champion_features and self.champion_features.digest,
                 "challenger": self.challenger.bundle_digest,
                 "baseline": self.baseline.bundle_digest,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from evergreen.tables.feature_frames import read_labelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
+    from datetime import date, datetime
 
     import pandas as pd
 
@@ -33,7 +34,7 @@ class Holdout:
     judged_after: datetime
     """The newest watermark of the judged models."""
     unjudged_rows: int
-    """Labelled rows of the holdout that a judged model may have seen, or whose day it has."""
+    """Labelled rows of the holdout that a judged model may have seen, or whose day it has or cannot predict yet."""
 
 
 def read_holdout(
@@ -46,12 +47,13 @@ def read_holdout(
     """Read the rows to judge on.
 
     Where a watermark lies inside the holdout, judging begins with the day after it: rows of one day share their weather, so the
-    rest of a day that a model has learned from is no independent evidence about it.
+    rest of a day that a model has learned from is no independent evidence about it. Where the champion's newest complete day is
+    an earlier one, because it predicts less far ahead, judging ends there.
 
     Args:
         definition: The model.
         features: Features of challenger and baseline.
-        champion_features: Features by the champion's own code; None when it is the same code.
+        champion_features: Features as the champion's were built; None when the others are built the same way.
         watermarks: `trained_through` of every judged model.
         files: Where things are.
 
@@ -61,18 +63,19 @@ def read_holdout(
     starts = definition.holdout_start(features.last_day)
     judged_after = max(watermarks)
     labelled = read_labelled(features, files, from_time=starts)
-    rows = _unseen(labelled, definition, judged_after)
+    first_day = definition.schedule.day_of(judged_after) + timedelta(days=1)
+    last_day = min(of.last_day for of in (features, champion_features) if of is not None)
+    rows = _between(labelled, first_day, last_day)
     champion_rows = rows
     if champion_features is not None:
         own = read_labelled(champion_features, files, from_time=starts)
-        champion_rows = _same_rows(rows, _unseen(own, definition, judged_after))
+        champion_rows = _same_rows(rows, _between(own, first_day, last_day))
     return Holdout(rows, champion_rows, starts, judged_after, len(labelled) - len(rows))
 
 
-def _unseen(frame: pd.DataFrame, definition: ModelDefinition, judged_after: datetime) -> pd.DataFrame:
-    last_seen_day = definition.schedule.day_of(judged_after)
-    newer = np.fromiter((day > last_seen_day for day in frame["_day"]), dtype=bool, count=len(frame))
-    return frame.loc[newer].reset_index(drop=True)
+def _between(frame: pd.DataFrame, first_day: date, last_day: date) -> pd.DataFrame:
+    wanted = np.fromiter((first_day <= day <= last_day for day in frame["_day"]), dtype=bool, count=len(frame))
+    return frame.loc[wanted].reset_index(drop=True)
 
 
 def _same_rows(rows: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
@@ -83,6 +86,7 @@ def _same_rows(rows: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
             "the champion's features are not of the challenger's rows",
             found=f"{len(others)} rows against {len(rows)}, {missing} of them missing",
             allowed="the same keys with the same labels, so that both answer the same questions",
-            remedy="build the champion's features again for the whole holdout from the same snapshot",
+            remedy="put back what model.yaml said of the rows to predict (rows, key, predict_before, availability), or give "
+            "what is predicted now a model of its own",
         )
     return ordered.reset_index(drop=True)

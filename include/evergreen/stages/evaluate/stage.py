@@ -58,7 +58,7 @@ def evaluate(
         candidates: What was trained; the baseline among them.
         champion: What is served; None before the first release.
         settings: Where things are.
-        champion_features: The same rows by the champion's own feature code; None when it is the same code.
+        champion_features: The same rows as the champion's features were built; None when the others are built the same way.
         force: Measure again even if the same was measured before.
 
     Raises:

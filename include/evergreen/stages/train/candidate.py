@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from evergreen.definitions.feature_layout import FeatureLayout
 from evergreen.digests import digest_json
-from evergreen.errors import DigestMismatchError, RequestError
+from evergreen.errors import DigestMismatchError, FeatureError, RequestError
 from evergreen.files import Files
 from evergreen.predictors.bundle import read_bundle, write_bundle
 from evergreen.predictors.manifest import FEATURES_NAME, BundleFile, BundleManifest
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-TRAINER = 1
+TRAINER = 2
 """Raised when the same inputs would give another model, so that older results are not taken for new ones."""
 
 
@@ -67,6 +68,7 @@ def train_candidate(
 
     Raises:
         RequestError: The definition has no such candidate.
+        FeatureError: The features were built from another model.yaml.
         NotEnoughRowsError: There is too little to learn from.
         StoreUnavailableError: MLflow or S3 did not answer.
     """
@@ -78,6 +80,7 @@ def train_candidate(
             allowed=", ".join(planned),
             remedy="name one of these, or add it to training.candidates",
         )
+    _require_own_layout(definition, features)
     job = _Job(definition, features, settings, name, lock_digest, code_revision)
     results = StageResults(settings.results_uri, definition.name, job.files)
     done = results.get("train", job.key, Candidate)
@@ -118,6 +121,8 @@ class _Job:
                 "as_of": self.features.as_of.isoformat(),
                 "features": self.features.digest,
                 "features_source": self.features.source_digest,
+                "feature_layout": self.features.layout_digest,
+                "excluded_days": [day.isoformat() for day in self.features.excluded_days],
                 "lock": self.lock_digest,
             }
         )
@@ -185,8 +190,21 @@ class _Job:
             training_digest=rows.digest,
             features_digest=self.features.digest,
             features_source_digest=self.features.source_digest,
+            feature_layout=FeatureLayout.of(self.definition),
             lock_digest=self.lock_digest,
             files={name: BundleFile.of(data) for name, data in sorted(contents.items())},
+        )
+
+
+def _require_own_layout(definition: ModelDefinition, features: FeatureSet) -> None:
+    # The manifest says how the features are to be built; saying it wrongly would be worse than not saying it.
+    layout = FeatureLayout.of(definition)
+    if features.layout_digest != layout.digest:
+        raise FeatureError(
+            "the features were built from another model.yaml",
+            found=f"feature layout {features.layout_digest}",
+            allowed=f"feature layout {layout.digest}, that of model.yaml now",
+            remedy="build the features again: start a new run, and leave model.yaml alone while it is under way",
         )
 
 

@@ -157,6 +157,7 @@ def _tags(manifest: BundleManifest, features: FeatureSet, code_revision: str) ->
         "evergreen.training_digest": manifest.training_digest,
         "evergreen.features_digest": manifest.features_digest,
         "evergreen.features_source_digest": manifest.features_source_digest,
+        "evergreen.feature_layout_digest": manifest.feature_layout.digest,
         "evergreen.snapshot_digest": features.snapshot_digest,
         "evergreen.lock_digest": manifest.lock_digest,
         "evergreen.code_revision": code_revision,

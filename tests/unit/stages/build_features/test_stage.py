@@ -3,6 +3,7 @@ from datetime import UTC, date, datetime, timedelta
 import pandas as pd
 import pytest
 
+from evergreen.definitions.feature_layout import FeatureLayout
 from evergreen.errors import FeatureError, NotEnoughRowsError, StoreUnavailableError
 from evergreen.features.code import FeatureCode
 from evergreen.files import Files
@@ -250,3 +251,117 @@ def test_broken_feature_code_writes_nothing(definition, world):
     with pytest.raises(FeatureError, match="one row per row"):
         build_features(definition, world.validated(night(11)), world.settings)
     assert not (world.home / "tables" / "shops" / "features").exists()
+
+
+def changed(definition, path, value):
+    """The definition with one field of model.yaml changed; `path` as in messages."""
+    data = definition.model_dump(mode="json")
+    *folders, name = path.split(".")
+    section = data
+    for folder in folders:
+        section = section[folder]
+    section[name] = value
+    other = type(definition).model_validate(data)
+    other._folder = definition.folder
+    return other
+
+
+class TestAnotherLayoutThanTodays:
+    """model.yaml changed since a release; features.py did not."""
+
+    @pytest.mark.parametrize(
+        ("path", "value"),
+        [
+            ("features.history", "1d"),
+            ("features.categorical", ["hour"]),
+            ("data.predict_before", "5h"),
+            ("data.tables.prices.join.within", "2h"),
+            ("data.tables.prices.available_after", "8h"),
+            ("data.tables.purchases.available_at", "at"),
+            ("schedule.at", "15:00"),
+        ],
+    )
+    def test_features_come_out_as_released(self, definition, world, path, value):
+        validated, layout = world.validated(night(11)), FeatureLayout.of(definition)
+        released = build_features(definition, validated, world.settings)
+        today = changed(definition, path, value)
+        otherwise = build_features(today, validated, world.settings)
+        again = build_features(today, validated, world.settings, layout=layout)
+        assert again.layout_digest == released.layout_digest == layout.digest != otherwise.layout_digest
+        names = ["_key", "_prediction_time", *released.numeric, *released.categorical]
+        before = read_features(released, Files())[names]
+        pd.testing.assert_frame_equal(read_features(again, Files())[names], before)
+        if otherwise.numeric == released.numeric:
+            assert not read_features(otherwise, Files())[names].equals(before), "today's way is another one"
+
+    def test_labels_are_todays(self, definition, world):
+        layout = FeatureLayout.of(definition)
+        today = changed(definition, "data.tables.purchases.available_at", "at")
+        validated = world.validated(night(6))
+        own = build_features(today, validated, world.settings)
+        as_released = build_features(today, validated, world.settings, layout=layout)
+        assert as_released.labelled_rows == own.labelled_rows
+        assert (as_released.labels_uri, as_released.labels_version) == (own.labels_uri, own.labels_version)
+        assert build_features(definition, validated, world.settings).labelled_rows < own.labelled_rows
+
+    def test_a_table_that_came_later_is_not_handed_to_older_code(self, definition, world):
+        source = "def row_features(rows, entities):\n    return rows[[c for c in rows if c.endswith('_size')]]\n"
+        older = definition.data.model_copy(
+            update={"tables": {name: table for name, table in definition.data.tables.items() if name != "places"}}
+        )
+        layout = FeatureLayout.of(definition.model_copy(update={"data": older}))
+        code = FeatureCode.from_source(source.replace("return", "rows['one_size'] = 1.0\n    return"))
+        built = build_features(definition, world.validated(night(6)), world.settings, code=code, layout=layout)
+        assert built.numeric == ("one_size",)
+
+    def test_a_table_that_is_gone_is_said(self, definition, world):
+        layout = FeatureLayout.of(definition)
+        tables = {name: table for name, table in definition.data.tables.items() if name != "prices"}
+        today = definition.model_copy(update={"data": definition.data.model_copy(update={"tables": tables})})
+        with pytest.raises(FeatureError, match="table 'prices' is gone") as caught:
+            build_features(today, world.validated(night(6)), world.settings, layout=layout)
+        assert "model.yaml" in caught.value.remedy
+
+    def test_a_column_that_no_file_has_any_more_is_said(self, definition, world):
+        layout = FeatureLayout.of(changed(definition, "data.tables.prices.available_at", "published_at"))
+        with pytest.raises(FeatureError, match=r"column prices\.published_at is gone"):
+            build_features(definition, world.validated(night(6)), world.settings, layout=layout)
+
+    def test_a_second_run_does_nothing(self, definition, world):
+        layout = FeatureLayout.of(changed(definition, "features.history", "1d"))
+        validated = world.validated(night(6))
+        first = build_features(definition, validated, world.settings, layout=layout)
+        files = {path: path.stat().st_mtime_ns for path in world.home.rglob("*") if path.is_file()}
+        assert build_features(definition, validated, world.settings, layout=layout) == first
+        assert {path: path.stat().st_mtime_ns for path in world.home.rglob("*") if path.is_file()} == files
+
+
+class TestExcludedDays:
+    def test_are_neither_learned_from_nor_judged_on(self, definition, world):
+        validated = world.validated(night(11))
+        whole = read_labelled(build_features(definition, validated, world.settings), Files())
+        built = build_features(definition, validated, world.settings, excluded_days=march(6, 4, 6))
+        assert built.excluded_days == tuple(march(4, 6))
+        kept = whole[~whole["_day"].isin(march(4, 6))].reset_index(drop=True)
+        assert 0 < len(kept) < len(whole)
+        pd.testing.assert_frame_equal(read_labelled(built, Files()), kept)
+        start = datetime(2024, 3, 4, 5, tzinfo=UTC)
+        assert read_labelled(built, Files(), from_time=start)["_day"].min() == date(2024, 3, 5)
+
+    def test_keep_their_features(self, definition, world):
+        built = build_features(definition, world.validated(night(11)), world.settings, excluded_days=march(4))
+        assert date(2024, 3, 4) in set(read_features(built, Files())["_day"])
+
+    def test_cost_no_day(self, definition, world):
+        validated = world.validated(night(11))
+        first = build_features(definition, validated, world.settings)
+        files = {path: path.stat().st_mtime_ns for path in world.home.rglob("*") if path.is_file()}
+        second = build_features(definition, validated, world.settings, excluded_days=march(4))
+        assert second == first.model_copy(update={"excluded_days": tuple(march(4))})
+        assert {path: path.stat().st_mtime_ns for path in world.home.rglob("*") if path.is_file()} == files
+
+    def test_outside_the_features_are_not_told(self, definition, world):
+        """So that a day set aside elsewhere does not train again."""
+        excluded = [date(2023, 3, 4), date(2024, 3, 20)]
+        built = build_features(definition, world.validated(night(11)), world.settings, excluded_days=excluded)
+        assert built.excluded_days == ()

@@ -274,11 +274,41 @@ class TestChampionFeatures:
         measured = night.measured(night.evaluate(night.champion(seed=40), champion_features=own))
         assert measured.judged("champion").features_digest == own.digest
 
+    def test_judging_ends_where_the_champion_cannot_predict_yet(self, night):
+        frame = a_frame(rows=3600, seed=7, days=DAYS)
+        own = night.write_features(frame[frame["_day"] < max(frame["_day"])], source=self.OTHER + "##")
+        own = own.model_copy(update={"labels_version": night.features.labels_version})
+        measured = night.measured(night.evaluate(night.champion(seed=42), champion_features=own))
+        assert (measured.statistics.days, measured.unjudged_rows) == (HOLDOUT_DAYS - 1, 150)
+
     def test_other_rows_are_an_error(self, night):
         fewer = a_frame(rows=3600, seed=7, days=DAYS).iloc[:-1]
         own = night.write_features(fewer, source=self.OTHER + "#")
         with pytest.raises(FeatureError, match="not of the challenger's rows"):
             night.evaluate(night.champion(seed=41), champion_features=own)
+
+
+class TestExcludedDays:
+    EXCLUDED = (date(2013, 3, 14), date(2013, 3, 20))
+
+    def test_nobody_is_judged_on_them(self, night, first):
+        features = night.features.model_copy(update={"excluded_days": self.EXCLUDED})
+        evaluation = evaluate(night.definition, features, night.candidates, None, night.settings)
+        assert evaluation.measurement_uri != first.measurement_uri, "the measurement of all days is not taken for this one"
+        assert night.measured(evaluation).statistics.days == HOLDOUT_DAYS - 2
+
+    def test_nor_is_a_champion_with_features_of_its_own(self, night):
+        own = night.write_features(a_frame(rows=3600, seed=7, days=DAYS), source=SOURCE + "# set aside\n")
+        without = {"excluded_days": self.EXCLUDED}
+        evaluation = evaluate(
+            night.definition,
+            night.features.model_copy(update=without),
+            night.candidates,
+            night.champion(seed=43),
+            night.settings,
+            champion_features=own.model_copy(update=without),
+        )
+        assert night.measured(evaluation).statistics.days == HOLDOUT_DAYS - 2
 
 
 class TestChallenger:

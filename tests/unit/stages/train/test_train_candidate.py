@@ -1,17 +1,21 @@
 import json
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from evergreen.errors import NotEnoughRowsError, RequestError
+from evergreen.definitions.feature_layout import FeatureLayout
+from evergreen.definitions.features import Features
+from evergreen.errors import FeatureError, NotEnoughRowsError, RequestError
 from evergreen.files import Files
-from evergreen.predictors.bundle import load_predictor
+from evergreen.predictors.bundle import load_predictor, read_bundle
 from evergreen.predictors.predictor import onnx_parity
 from evergreen.settings import Settings
 from evergreen.stages.train import plan_candidates, train_candidate
 from simulated_flights import make_definition, make_feature_set, make_frame, select
 
 FRAME = make_frame()
+LATER = make_definition().model_copy(update={"features": Features(history=timedelta(days=3))})
 
 
 @pytest.fixture(autouse=True)
@@ -114,12 +118,34 @@ def test_a_run_killed_before_its_result_is_simply_done_again(settings, logged, m
         {"definition": make_definition(seed=7)},
         {"features": make_feature_set(digest="e" * 32)},
         {"lock_digest": "another"},
+        {
+            "definition": LATER,
+            "features": make_feature_set().model_copy(update={"layout_digest": FeatureLayout.of(LATER).digest}),
+        },
     ],
 )
 def test_what_decides_the_bundle_trains_anew(settings, logged, change):
     first = train(settings)
     assert train(settings, **change).bundle_digest != first.bundle_digest
     assert len(logged) == 2
+
+
+def test_other_excluded_days_train_anew(settings, logged):
+    train(settings)
+    train(settings, features=make_feature_set().model_copy(update={"excluded_days": (date(2013, 1, 5),)}))
+    assert len(logged) == 2
+
+
+def test_a_bundle_says_how_its_features_are_built(settings, logged):
+    candidate = train(settings)
+    manifest, _ = read_bundle(Files(), candidate.bundle_uri, candidate.bundle_digest)
+    assert manifest.feature_layout == FeatureLayout.of(make_definition())
+    assert manifest.feature_layout.digest == make_feature_set().layout_digest
+
+
+def test_features_of_another_model_yaml_are_not_learned_from(settings, logged):
+    with pytest.raises(FeatureError, match=r"another model\.yaml"):
+        train(settings, definition=LATER)
 
 
 def test_a_new_gate_threshold_trains_nothing(settings, logged):
