@@ -1,82 +1,73 @@
 """A sudden change of a number's scale, as when its unit changes: minutes for hours, miles for kilometres.
 
-A day's spread and location are held against the trailing days, so that a season that came slowly is none, and against the
-release's reference, so that a feature that finds back to it is none either.
+A day is held against the trailing days, so that a season that came slowly is no fault, and against the release's reference, so
+that a feature that finds back to it is none either. Three things are looked at:
+
+- magnitude: the root of the mean square. A factor changes it by that factor, whatever the feature's mean.
+- spread: the standard deviation, upwards only. On some days all rows are alike, and nothing is wrong.
+- location: the median, in standard deviations, where it leaves the values that were usual so far.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, log, sqrt
+from math import exp, inf, log
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evergreen.stages.check_quality.readings import SURE, Reading, judge, summarise
-from evergreen.stages.check_quality.usual import usual_band
+from evergreen.stages.check_quality.shape import Shape, measure_shape
+from evergreen.stages.check_quality.usual import Band, usual_band
 from evergreen.stages.check_quality.wording import number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from datetime import date
 
-    from numpy.typing import NDArray
-
-    from evergreen.observation import Finding, Severity
+    from evergreen.observation import Finding
     from evergreen.reference_profile import NumericProfile
     from evergreen.stages.check_quality.columns import DayValues
 
 FEWEST_VALUES = 20
-"""Values of a day below which its spread says nothing."""
+"""Values of a day below which their scale says nothing."""
+_FEWEST_OF_USUAL = 0.25
+"""Fewest values of a day, as a share of the usual: a few hours are no sample of a day."""
+_SWINGS = 2.0
+"""Standard deviations from day to day that a figure may leave its band by, beside the limit."""
+_CENTRAL = (1.0, 99.0)
+"""Per cent of all values between which a median is usual, whatever the days before it were like."""
 _CHANCE = 1e-3
-_CLIP = (1.0, 99.0)
-"""Per cent between which values are taken as they are: one wild value is no change of scale."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Location and spread of a day's values."""
-
-    n_values: int
-    median: float
-    spread: float
-    """Standard deviation of the clipped values; NaN where all but a few are one value, which says nothing of a scale."""
-    kurtosis: float
-    """Of the clipped values, 3 for a normal distribution; how uncertain the spread is depends on it."""
-
-    @property
-    def log_spread_error(self) -> float:
-        """Standard error of the spread's logarithm."""
-        return sqrt(max(self.kurtosis - 1, 0.1) / (4 * self.n_values))
-
-    @property
-    def median_error(self) -> float:
-        """Standard error of the median, for a normal distribution."""
-        return 1.2533 * self.spread / sqrt(self.n_values)
 
 
 @dataclass(frozen=True)
 class Usual:
-    """What is usual of a number's location and spread."""
+    """What is usual of a number's scale; the bands are None where there were too few trailing days."""
 
-    medians: tuple[float, float]
-    spreads: tuple[float, float]
+    magnitude: Band | None
+    """Of the logarithm."""
+    spread: Band | None
+    """Of the logarithm."""
+    location: Band
     deviation: float
     """Standard deviation of all values together: the unit in which a location may move."""
-    values: NDArray[np.float64] | None = None
-    """All trailing values together; None of the reference."""
-
-    def chance_of_constant(self, value: float, n_values: int) -> float:
-        """Return how likely it is by chance that so many values are all this one."""
-        return 1.0 if self.values is None else float(np.mean(self.values == value)) ** n_values
+    central: tuple[tuple[float, float], ...]
+    """Where nearly all values lay: of the trailing days and of the reference."""
+    reference_magnitude: float
+    """Logarithm; NaN without a reference. Likewise the spread."""
+    reference_spread: float
+    n_values: float
+    constant_days: int
+    """Trailing days on which all values were the same."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """How far a day is from what is usual: a factor of the spread, or standard deviations of the location."""
+    """How far a day is from what is usual: a factor, or standard deviations."""
 
     size: float
     lower: float
+    """Its bound beyond chance and beyond what swings by itself."""
     words: str
 
 
@@ -94,106 +85,115 @@ def scale_finding(
         today: Its values on the days that are checked.
         before: Its values on the trailing days.
         profile: Its reference, if the release has one.
-        max_change: Largest factor of the spread, and most standard deviations that the median may move.
+        max_change: Largest factor, and most standard deviations that the median may move.
     """
-    reference = _of_reference(profile)
-    trailing = _of_days([values.filled for values in before.values()], list(before))
-    usual = trailing or reference
+    usual = _usual(before, profile)
     if usual is None:
         return None
-    recovered = reference if trailing and reference and _differ(trailing, reference, max_change) else None
     readings = []
     for day, values in today.items():
-        if len(values.filled) >= FEWEST_VALUES:
-            shape = measure_shape(values.filled)
-            change = _change(shape, usual)
+        if len(values.filled) >= max(FEWEST_VALUES, _FEWEST_OF_USUAL * usual.n_values):
+            change = _largest_change(measure_shape(values.filled), usual, max_change)
             severity = judge(change.size, change.lower, max_change)
-            if recovered is not None:
-                severity = min(severity, _severity(shape, recovered, max_change), key=_order)
             text = f"`{name}` on {day}: {change.words}; up to {number(max_change)} is allowed"
-            size, lower = _finite(change.size), _finite(change.lower)
-            readings.append(Reading(day, severity, size, max_change, shape.n_values, text, lower=lower))
+            size, lower = (value if value < inf else None for value in (change.size, change.lower))
+            readings.append(Reading(day, severity, size, max_change, len(values.filled), text, lower=lower))
     return summarise("scale", name, readings)
 
 
-def measure_shape(values: NDArray[np.float64]) -> Shape:
-    """Measure the location and spread of finite values, shape (n_values,) with at least one."""
-    low, median, high = np.percentile(values, (_CLIP[0], 50.0, _CLIP[1]))
-    if low == high and np.ptp(values) > 0:
-        return Shape(len(values), float(median), float("nan"), 3.0)
-    centred = np.clip(values, low, high)
-    centred -= centred.mean()
-    variance = float(np.mean(centred**2))
-    kurtosis = float(np.mean(centred**4)) / variance**2 if variance > 1e-300 else 3.0
-    return Shape(len(values), float(median), sqrt(variance), kurtosis)
-
-
-def _of_days(values: Sequence[NDArray[np.float64]], days: Sequence[date]) -> Usual | None:
-    enough = {day: part for day, part in zip(days, values, strict=True) if len(part) >= FEWEST_VALUES}
-    shapes = {day: measure_shape(part) for day, part in enough.items()}
-    medians = usual_band({day: shape.median for day, shape in shapes.items()})
-    spreads = usual_band({day: shape.spread for day, shape in shapes.items() if shape.spread >= 0})
-    if medians is None or spreads is None:
+def _usual(before: Mapping[date, DayValues], profile: NumericProfile | None) -> Usual | None:
+    filled = {day: values.filled for day, values in before.items() if len(values.filled) >= FEWEST_VALUES}
+    shapes = {day: measure_shape(values) for day, values in filled.items()}
+    location = usual_band({day: shape.median for day, shape in shapes.items()})
+    known = profile is not None and profile.mean is not None and bool(profile.standard_deviation)
+    mean, deviation = (profile.mean or 0.0, profile.standard_deviation or 0.0) if profile else (0.0, 0.0)
+    if location is None and not known:
         return None
-    together = np.concatenate(list(enough.values()))
-    deviation = measure_shape(together).spread
-    return Usual(medians, spreads, deviation if deviation >= 0 else 0.0, together)
+    central = [_quantiles(profile)] if known and profile else []
+    trailing = 0.0
+    if location is not None:
+        together = np.concatenate(list(filled.values()))
+        low, high = np.percentile(together, _CENTRAL)
+        central, trailing = [*central, (float(low), float(high))], float(np.clip(together, low, high).std())
+    return Usual(
+        magnitude=_log_band(shapes, lambda shape: shape.magnitude),
+        spread=_log_band(shapes, lambda shape: shape.spread),
+        location=location or Band(mean, mean, mean),
+        deviation=max(deviation, trailing),
+        central=tuple(central),
+        reference_magnitude=log(float(np.hypot(mean, deviation))) if known else float("nan"),
+        reference_spread=log(deviation) if known else float("nan"),
+        n_values=float(np.median([shape.n_values for shape in shapes.values()])) if shapes else 0.0,
+        constant_days=sum(shape.is_constant for shape in shapes.values()),
+    )
 
 
-def _of_reference(profile: NumericProfile | None) -> Usual | None:
-    """Return what the reference alone says; a day may be as narrow as it likes, for the reference holds many days."""
-    if profile is None or profile.mean is None or not profile.standard_deviation:
-        return None
-    spread = profile.standard_deviation
-    return Usual((profile.mean, profile.mean), (0.0, spread), spread)
+def _log_band(shapes: Mapping[date, Shape], figure: Callable[[Shape], float]) -> Band | None:
+    """Return the band of a figure's logarithm; days where it is 0 count as far below the others."""
+    values = {day: figure(shape) for day, shape in shapes.items()}
+    top = max(values.values(), default=0.0)
+    return usual_band({day: log(max(value, top * 1e-6)) for day, value in values.items()}) if top > 0 else None
 
 
-def _change(shape: Shape, usual: Usual) -> Change:
-    """Return the larger of the two changes."""
-    spread, location = _spread_change(shape, usual), _location_change(shape, usual)
-    return max(spread, location, key=lambda change: change.lower)
+def _quantiles(profile: NumericProfile) -> tuple[float, float]:
+    """Return the values between which nearly all of the reference lies."""
+    counts = np.asarray(profile.counts, dtype=np.float64).sum(axis=0)
+    shares = np.cumsum(counts) / counts.sum()
+    low, high = np.searchsorted(shares, np.asarray(_CENTRAL) / 100)
+    return profile.values[low], profile.values[min(high, len(profile.values) - 1)]
 
 
-def _spread_change(shape: Shape, usual: Usual) -> Change:
-    low, high = usual.spreads
-    words = f"its spread is {number(shape.spread)}, usually {number(low)} to {number(high)}"
-    if not (shape.spread < low or shape.spread > high > 0):
-        return Change(1.0, 1.0, words)
-    if shape.spread == 0:
-        by_chance = usual.chance_of_constant(shape.median, shape.n_values) > _CHANCE
-        words = f"all {shape.n_values:,} values are {number(shape.median)}: {words}"
-        return Change(1.0, 1.0, words) if by_chance else Change(float("inf"), float("inf"), words)
-    larger = shape.spread > high
-    factor = shape.spread / high if larger else low / shape.spread
-    lower = exp(log(factor) - SURE * shape.log_spread_error)
-    return Change(factor, lower, f"{words}: {number(factor)} times {'larger' if larger else 'smaller'}")
+def _largest_change(shape: Shape, usual: Usual, max_change: float) -> Change:
+    """Return the change that is furthest beyond doubt, the largest among equals."""
+    changes = [_constant(shape, usual), _magnitude(shape, usual), _spread(shape, usual), _location(shape, usual)]
+    return max(changes, key=lambda change: (change.lower > max_change, change.size > max_change, change.lower, change.size))
 
 
-def _location_change(shape: Shape, usual: Usual) -> Change:
-    low, high = usual.medians
-    distance = max(low - shape.median, shape.median - high, 0.0)
-    words = f"its median is {number(shape.median)}, usually {number(low)} to {number(high)}"
-    if distance == 0 or usual.deviation == 0:
+def _constant(shape: Shape, usual: Usual) -> Change:
+    """All values the same, which happened on no trailing day: a stuck sensor, a default that was filled in."""
+    words = f"all {shape.n_values:,} values are {number(shape.median)}"
+    varied = usual.spread is not None and usual.constant_days == 0
+    if not shape.is_constant or not varied or shape.n_values < usual.n_values / 2:
         return Change(0.0, 0.0, words)
+    return Change(inf, inf, f"{words}, which no trailing day had")
+
+
+def _magnitude(shape: Shape, usual: Usual) -> Change:
+    known = [usual.reference_magnitude] if usual.reference_magnitude == usual.reference_magnitude else []
+    change = _factor("magnitude", shape.magnitude, shape.log_magnitude_error, usual.magnitude, known)
+    if "smaller" not in change.words:
+        return change
+    # A mean that passes through zero is small, too; after a change of unit the spread has shrunk with it.
+    return min(change, _spread(shape, usual, downwards=True), key=lambda each: each.lower)
+
+
+def _spread(shape: Shape, usual: Usual, *, downwards: bool = False) -> Change:
+    known = [usual.reference_spread] if usual.reference_spread == usual.reference_spread else []
+    return _factor("spread", shape.spread, shape.log_spread_error, usual.spread, known, downwards=downwards)
+
+
+def _factor(
+    name: str, value: float, error: float, band: Band | None, reference: list[float], *, downwards: bool = True
+) -> Change:
+    """Measure by which factor a value lies outside the trailing band and the reference, taken together."""
+    lows, highs = [*reference, *([band.low] if band else [])], [*reference, *([band.high] if band else [])]
+    if not highs or value <= 0:
+        return Change(1.0, 1.0, f"its {name} is {number(value)}")
+    low, high = min(lows), max(highs)
+    above, below = log(value) - high, (low - log(value)) if downwards else 0.0
+    distance = max(above, below, 0.0)
+    lower = max(distance - SURE * error - (_SWINGS * band.swing if band else 0.0), 0.0)
+    direction = "larger" if above > 0 else "smaller"
+    words = f"its {name} is {number(value)}, usually {number(exp(low))} to {number(exp(high))}"
+    return Change(exp(distance), exp(lower), f"{words}: {number(exp(distance))} times {direction}")
+
+
+def _location(shape: Shape, usual: Usual) -> Change:
+    band = usual.location
+    distance = max(band.low - shape.median, shape.median - band.high, 0.0)
+    words = f"its median is {number(shape.median)}, usually {number(band.low)} to {number(band.high)}"
+    if usual.deviation == 0 or any(low <= shape.median <= high for low, high in usual.central):
+        return Change(0.0, 0.0, words)
+    lower = max(distance - SURE * shape.median_error - _SWINGS * band.swing, 0.0)
     size = distance / usual.deviation
-    lower = max(distance - SURE * shape.median_error, 0.0) / usual.deviation
-    return Change(size, lower, f"{words}: {number(size)} standard deviations away")
-
-
-def _differ(trailing: Usual, reference: Usual, max_change: float) -> bool:
-    """Return whether the trailing days are themselves as far from the reference as a fault is."""
-    distance = max(trailing.medians[0] - reference.medians[1], reference.medians[0] - trailing.medians[1], 0.0)
-    return distance > max_change * reference.deviation or trailing.spreads[0] > max_change * reference.spreads[1]
-
-
-def _severity(shape: Shape, usual: Usual, max_change: float) -> Severity:
-    change = _change(shape, usual)
-    return judge(change.size, change.lower, max_change)
-
-
-def _order(severity: Severity) -> int:
-    return ("ok", "warning", "critical").index(severity)
-
-
-def _finite(value: float) -> float | None:
-    return value if value < float("inf") else None
+    return Change(size, lower / usual.deviation, f"{words}: {number(size)} standard deviations away")

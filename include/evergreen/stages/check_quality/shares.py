@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _MARGIN = 0.1
 """Of the usual range's width, added on either side: the record of a season is no fault."""
+_SWINGS = 3.0
+"""Standard deviations of the daily median, added as well."""
 
 
 def null_finding(name: str, today: ByDay, before: ByDay, profile: ColumnProfile | None, max_rise: float) -> Finding | None:
@@ -94,17 +96,16 @@ def _unknown_share(values: DayValues) -> float:
 
 
 def _usual_range(before: ByDay, profile: NumericProfile | None) -> tuple[float, float] | None:
-    """Return the range of the reference and of nine of ten trailing days, with a margin."""
+    """Return the range of the reference and of nine of ten trailing days, with a margin for what swings from day to day."""
     filled = {day: values.filled for day, values in before.items() if len(values.filled)}
-    lows, highs = [], []
     lowest = usual_band({day: float(values.min()) for day, values in filled.items()})
+    middle = usual_band({day: float(np.median(values)) for day, values in filled.items()})
     highest = usual_band({day: float(values.max()) for day, values in filled.items()})
-    if lowest and highest:
-        lows, highs = [lowest[0]], [highest[1]]
+    ranges = [(lowest.low, highest.high)] if lowest and highest else []
     if profile is not None and profile.minimum is not None and profile.maximum is not None:
-        lows, highs = [*lows, profile.minimum], [*highs, profile.maximum]
-    if not lows:
+        ranges.append((profile.minimum, profile.maximum))
+    if not ranges:
         return None
-    low, high = min(lows), max(highs)
-    margin = (high - low) * _MARGIN
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+    margin = (high - low) * _MARGIN + (_SWINGS * middle.swing if middle else 0.0)
     return low - margin, high + margin
