@@ -1,10 +1,10 @@
 """Start what events ask for: `<model>.events`, one DAG per model definition that has a section `events`."""
 
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG
 
 from evergreen.connect.dag_arguments import dag_arguments, definitions_to_unfold
 from evergreen.connect.events.form import events_params
+from evergreen.connect.events.starting import start_runs
 from evergreen.connect.events.tasks import compare, confirm, pending, take
 from evergreen.connect.events.watchers import requests_asset, wake_up_schedule
 
@@ -26,10 +26,5 @@ for definition in definitions_to_unfold():
         taken, compared = take.override(inlets=[requests])(), compare()
         asked = pending()
         [taken, compared] >> asked
-        started = TriggerDagRunOperator.partial(
-            task_id="start",
-            logical_date=None,  # two runs may begin at the same moment
-            skip_when_already_exists=True,
-        ).expand_kwargs(asked)
-        started >> confirm(taken, compared, asked)
+        start_runs(asked) >> confirm(taken, compared, asked)
     globals()[dag.dag_id] = dag

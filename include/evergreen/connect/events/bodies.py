@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from evergreen.connect.params import night_params, training_params
 from evergreen.connect.run import resolve_as_of
 from evergreen.definitions.events import WorkKind
 from evergreen.digests import digest_json
@@ -67,6 +66,12 @@ def said_by(extra: Mapping[str, Any]) -> Iterator[Said]:
         return
     value = {name: part for name, part in extra.items() if name not in _MARKS}
     yield Said(text_of(value), value, "rest") if value else Said("")
+
+
+def said_in_form(params: Mapping[str, Any]) -> Said | None:
+    """Return the request of a filled form; None when it is empty."""
+    given = {name: params[name] for name in Body.model_fields if params.get(name)}
+    return Said(text_of(given), given, "form") if given else None
 
 
 def _message(message: Mapping[str, Any]) -> Said:
@@ -152,7 +157,11 @@ def _checked(said: Said) -> Body:
 
 
 def _check_params(definition: ModelDefinition, body: Body) -> None:
+    if not body.params:
+        return
     from airflow.sdk.exceptions import ParamValidationError
+
+    from evergreen.connect.params import night_params, training_params
 
     form = training_params(definition) if body.starts == "training" else night_params(definition)
     allowed = sorted(set(form) - set(_OWN_FIELDS))

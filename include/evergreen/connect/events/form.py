@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from airflow.sdk import Param
 
-from evergreen.connect.events.bodies import KEY_PATTERN, Body, Said, text_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from evergreen.connect.events.bodies import KEY_PATTERN
 
 
 def events_params() -> dict[str, Param]:
@@ -39,9 +34,3 @@ def events_params() -> dict[str, Param]:
         "reason": Param(None, type=["null", "string"], maxLength=300, title="Reason", description="Why; kept with the run."),
         "params": Param({}, type="object", title="Params", description="Other fields of the form of the run that is started."),
     }
-
-
-def said_in_form(params: Mapping[str, Any]) -> Said | None:
-    """Return the request of a filled form; None when it is empty."""
-    given = {name: params[name] for name in Body.model_fields if params.get(name)}
-    return Said(text_of(given), given, "form") if given else None

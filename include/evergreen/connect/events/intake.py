@@ -6,8 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evergreen.connect.events.bodies import Said, conflict, request_from, said_by
-from evergreen.connect.events.form import said_in_form
+from evergreen.connect.events.bodies import Said, conflict, request_from, said_by, said_in_form
 from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
