@@ -2,12 +2,12 @@
 
 from airflow.plugins_manager import AirflowPlugin
 
-from evergreen.connect.operator_links import MlflowRunLink, ReportLink
+from evergreen.connect.operator_links import EvidentlyLink, MlflowRunLink, ReportLink
 from evergreen.connect.pages import app
 
 
 class EvergreenPlugin(AirflowPlugin):
-    """Pages under /evergreen, and two links on every task that has something to show."""
+    """Pages under /evergreen, and three links on every task that has something to show."""
 
     name = "evergreen"
     fastapi_apps = [{"app": app, "url_prefix": "/evergreen", "name": "evergreen"}]
@@ -20,4 +20,4 @@ class EvergreenPlugin(AirflowPlugin):
             "nav_top_level": True,
         }
     ]
-    global_operator_extra_links = [ReportLink(), MlflowRunLink()]
+    global_operator_extra_links = [ReportLink(), EvidentlyLink(), MlflowRunLink()]

@@ -308,6 +308,8 @@ class CheckedNight(Result):
     observation_uri: str
     observation_digest: str
     report_uri: str = ""
+    evidently_uri: str = ""
+    """The drawn Evidently report, named `….evidently.html`; empty where none was drawn."""
 
 
 class Triaged(Result):

@@ -39,6 +39,20 @@ def test_without_mlflow_pages_there_is_no_link(settings):
     assert mlflow_link({"mlflow_run_id": "r1"}, settings.model_copy(update={"mlflow_ui_url": ""})) == ""
 
 
+def test_a_drawn_report_has_a_link_of_its_own_and_runs_in_a_sandbox_without_an_origin(settings):
+    from evergreen.connect.pages import report
+
+    uri = f"{settings.reports_uri}/m/monitoring/night.evidently.html"
+    page = settings.home / "reports" / "m" / "monitoring" / "night.evidently.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("<script></script>")
+    returned = {"report_uri": "", "evidently_uri": uri}
+    assert report_link(returned, settings, "evidently_uri") == "/evergreen/reports/m/monitoring/night.evidently.html"
+    policy = report("m/monitoring/night.evidently.html").headers["content-security-policy"]
+    assert policy.startswith("sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline';")
+    assert "allow-same-origin" not in policy
+
+
 def test_a_page_is_served_with_a_policy_that_runs_nothing(settings):
     from evergreen.connect.pages import report
 

@@ -37,9 +37,9 @@ def returned_value(ti_key: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def report_link(returned: Mapping[str, Any], settings: Settings) -> str:
-    """Return the path of a task's page, empty when it made none."""
-    uri = str(returned.get("report_uri") or "")
+def report_link(returned: Mapping[str, Any], settings: Settings, field: str = "report_uri") -> str:
+    """Return the path of a task's page, empty when it made none; `field` names another page it may have made."""
+    uri = str(returned.get(field) or "")
     root = settings.reports_uri.rstrip("/") + "/"
     return REPORT_ROUTE + uri.removeprefix(root) if uri.startswith(root) else ""
 

@@ -14,13 +14,23 @@ if TYPE_CHECKING:
 
 
 class ReportLink(BaseOperatorLink):
-    """The page that a task wrote: validation, gate."""
+    """The page that a task wrote: validation, gate, the night's checks and decision."""
 
     name = "Report"
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
         """Return the page's path."""
         return report_link(returned_value(ti_key), Settings())
+
+
+class EvidentlyLink(BaseOperatorLink):
+    """The report that Evidently drew for a check."""
+
+    name = "Evidently"
+
+    def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
+        """Return the page's path."""
+        return report_link(returned_value(ti_key), Settings(), "evidently_uri")
 
 
 class MlflowRunLink(BaseOperatorLink):
