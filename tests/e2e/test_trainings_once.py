@@ -80,6 +80,9 @@ class Trainings(Stack):
         (dags / "sweep.py").write_text(SWEEP.read_text())
         self.environment |= {
             "EVERGREEN_DEFINITIONS_DIR": str(PROJECT_ROOT / "docs" / "guides"),
+            # A task that lost its scheduler is found after these; by default that takes five minutes.
+            "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
+            "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
             "TOY_SECONDS": "4",
