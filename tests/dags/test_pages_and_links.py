@@ -62,6 +62,20 @@ def test_a_page_is_served_with_a_policy_that_runs_nothing(settings):
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+def test_a_page_of_evidently_may_run_scripts_in_a_sandbox_without_a_network(settings):
+    from evergreen.connect.pages import report
+
+    (settings.home / "reports" / "m" / "gate" / "night.evidently.html").write_text("<script>1</script>")
+    policy = dict(
+        part.strip().partition(" ")[::2]
+        for part in report("m/gate/night.evidently.html").headers["content-security-policy"].split(";")
+    )
+    assert policy["default-src"] == "'none'"
+    assert policy["sandbox"] == "allow-scripts"
+    assert "connect-src" not in policy
+    assert not [part for part in policy.values() if "http" in part or "*" in part]
+
+
 @pytest.mark.parametrize(
     "path",
     ["../secret.html", "m/../../secret.html", "/etc/passwd", "m//gate/night.html", "plain.txt", "m/gate/other.html", "m/gate"],
