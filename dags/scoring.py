@@ -10,7 +10,7 @@ from evergreen.connect.tasks import build_champion_features, ingest, score, vali
 DOC = """\
 Every night: take in and check the new day, build its features with the champion's own code, as each row could have known
 them, and write what the champion says into `predictions`. A day already scored by the same release is left alone, so a
-backfill over a range costs only what is missing."""
+backfill over a range costs only what is missing; days that earlier nights missed are caught up on (`schedule.catch_up`)."""
 
 for definition in definitions_to_unfold():
     assets = ModelAssets.of(definition.name)

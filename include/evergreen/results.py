@@ -256,6 +256,8 @@ class ScoredDay(Result):
     digest: str
     written: bool
     """False when these very predictions were what the day said last."""
+    caught_up: tuple[date, ...] = ()
+    """Earlier days that nobody had scored, scored in the same night."""
 
 
 class Collected(Result):

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from evergreen.stages.score import ReleasedFeatures
 
 DAYS_FOR_SCORING = timedelta(days=3)
-"""Days that an older release's features are built for to score a night: the newest complete one, whatever `predict_before`."""
+"""Days that an older release's features are built for, besides those to catch up on: the newest complete one is among them,
+whatever `predict_before`."""
 
 
 def current_champion(run: Run) -> ChampionVersion | None:
@@ -68,7 +69,8 @@ def features_to_score(run: Run, validated: ValidatedSnapshot, champion: Champion
     today = (run.definition.features_path.read_bytes(), FeatureLayout.of(run.definition).digest)
     if today == (released.source.encode(), released.layout.digest):
         return build_features(run.definition, validated, run.settings, force=run.force)
-    return _features_as_released(run, validated, released, run.definition.schedule.day_of(run.as_of) - DAYS_FOR_SCORING)
+    first_day = run.definition.schedule.day_of(run.as_of) - DAYS_FOR_SCORING - run.definition.schedule.catch_up
+    return _features_as_released(run, validated, released, first_day)
 
 
 def _features_as_released(

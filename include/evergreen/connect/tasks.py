@@ -160,14 +160,13 @@ def build_champion_features(validated: XCom) -> XCom:
 
 @task
 def score(features: XCom) -> XCom:
-    """Score the newest complete day with the champion; what an earlier release said stays."""
+    """Score the newest complete day, and days that were missed, with the champion; what an earlier release said stays."""
     from evergreen.connect.run import current_run
     from evergreen.results import FeatureSet
-    from evergreen.stages.score import score_day
+    from evergreen.stages.score import score_night
 
     run = current_run()
-    built = FeatureSet.from_xcom(features)
-    return score_day(run.definition, built, run.settings, built.last_day, force=run.force).to_xcom()
+    return score_night(run.definition, FeatureSet.from_xcom(features), run.settings, force=run.force).to_xcom()
 
 
 @task

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, StringConstraints
 
-from evergreen.definitions.words import Section, fits
+from evergreen.definitions.words import Delay, Section, fits
 
 
 def _is_timezone(name: str) -> bool:
@@ -36,6 +36,8 @@ class Schedule(Section):
     """How often a challenger is trained: every night, on Mondays, or only when somebody triggers it."""
     scoring: Literal["nightly", "manual"] = "nightly"
     """How often the newest complete day is scored."""
+    catch_up: Delay = timedelta(days=14)
+    """How far back a scoring night also scores days that earlier nights missed; nothing before the first scored day."""
     monitoring: Literal["nightly", "manual"] = "nightly"
     """How often the champion is watched."""
     timeout_minutes: int = Field(120, ge=1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,7 @@ from evergreen.tables.day_table import DayTable
 from evergreen.tables.feature_frames import read_features
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import date
 
     import pandas as pd
@@ -53,6 +54,36 @@ FEATURES_VERSION = "_features_version"
 """Version of that table which holds them. Null in rows older than this column."""
 _IDENTITY = ("release_version", "bundle_digest", "features_digest")
 _ANSWER = ("_key", "_event_time", "probability", "decision", *_IDENTITY)
+
+
+def score_night(definition: ModelDefinition, features: FeatureSet, settings: Settings, *, force: bool = False) -> ScoredDay:
+    """Score the newest complete day, and before it the days that earlier nights missed.
+
+    Args:
+        definition: The model; `schedule.catch_up` says how far back.
+        features: Features built by the champion's own code and layout.
+        settings: Where things are.
+        force: Compute the newest day's answers even if they were said last.
+
+    Returns:
+        The newest day, which names the others in `caught_up`.
+
+    Raises:
+        EvergreenError: As `score_day`.
+    """
+    table = DayTable(predictions_uri(settings, definition.name), Files.from_settings(settings))
+    missed = missed_days(table.partitions(), features.first_day, features.last_day, definition.schedule.catch_up)
+    caught_up = [day for day in missed if score_day(definition, features, settings, day).rows]
+    if caught_up:
+        logger.info("%s: caught up on %d days that nobody had scored", definition.name, len(caught_up))
+    newest = score_day(definition, features, settings, features.last_day, force=force)
+    return newest.model_copy(update={"caught_up": tuple(caught_up)})
+
+
+def missed_days(scored: Collection[date], first_day: date, newest: date, reach: timedelta) -> list[date]:
+    """Return the days before the newest that lie within reach, have features, come after a scored day and are not scored."""
+    begin = max(first_day, newest - reach, min(scored, default=newest))
+    return [day for number in range((newest - begin).days) if (day := begin + timedelta(days=number)) not in scored]
 
 
 def score_day(

@@ -14,7 +14,16 @@ from evergreen.files import Files
 from evergreen.predictors.bundle import load_predictor
 from evergreen.results import Outcome
 from evergreen.settings import Settings
-from evergreen.stages.score import FEATURES_URI, FEATURES_VERSION, SCORING, TRAINED_THROUGH, released_features, score_day
+from evergreen.stages.score import (
+    FEATURES_URI,
+    FEATURES_VERSION,
+    SCORING,
+    TRAINED_THROUGH,
+    missed_days,
+    released_features,
+    score_day,
+    score_night,
+)
 from evergreen.tables.addresses import predictions_uri
 from evergreen.tables.day_table import DayTable
 from evergreen.tables.feature_frames import read_features
@@ -297,3 +306,38 @@ class TestRefusals:
 def test_the_champions_own_feature_code_and_layout_come_with_it(settings, champion):
     released = released_features(champion, settings)
     assert (released.source, released.layout) == (SOURCE, a_layout())
+
+
+def test_a_night_catches_up_on_days_that_earlier_nights_missed(settings, champion, features):
+    """The features hold four days: the first is scored by its own night, the two after it by nobody."""
+    definition = a_definition()
+    score_day(definition, features, settings, features.first_day)
+    night = score_night(definition, features, settings)
+    missed = tuple(features.first_day + timedelta(days=number) for number in (1, 2))
+    assert (night.day, night.caught_up) == (features.last_day, missed)
+    assert all(stored(settings, day).num_rows for day in missed)
+    again = score_night(definition, features, settings)
+    assert (again.written, again.caught_up) == (False, ())
+
+
+def test_a_first_night_scores_its_own_day_alone(settings, champion, features):
+    night = score_night(a_definition(), features, settings)
+    assert (night.day, night.caught_up) == (features.last_day, ())
+
+
+@pytest.mark.parametrize(
+    ("scored", "reach", "missed"),
+    [
+        ([], 14, []),
+        ([1], 14, [2, 3, 4]),
+        ([1, 3], 14, [2, 4]),
+        ([1], 2, [3, 4]),
+        ([1], 0, []),
+        ([1, 2, 3, 4, 5], 14, []),
+        ([3], 14, [4]),
+    ],
+)
+def test_what_was_missed(scored, reach, missed):
+    march = {number: date(2013, 3, number) for number in range(1, 6)}
+    found = missed_days([march[n] for n in scored], march[1], march[5], timedelta(days=reach))
+    assert found == [march[n] for n in missed]
