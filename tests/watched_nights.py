@@ -9,14 +9,20 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from evergreen.digests import digest_bytes
 from evergreen.files import Files
+from evergreen.registry.decisions import DecisionStore
+from evergreen.results import Outcome
 from evergreen.settings import Settings
 from evergreen.stages.collect import collect
 from evergreen.tables.addresses import labels_uri, outcomes_uri, predictions_uri
 from evergreen.tables.day_table import DAY, DIGEST, POSITION, DayTable
+from gate_measurements import measurement
+from gate_simulation import judged_model
 from released_models import (
     AS_OF,
     MODEL,
+    Judged,
     a_bundle,
     a_definition,
     a_feature_set,
@@ -47,9 +53,7 @@ class WatchedModel:
         self.frame = a_frame(rows=days * rows_a_day, seed=7, days=days)
         self.frame["_slice_carrier"] = self.frame["carrier"]
         self.features: FeatureSet = a_feature_set(self.settings, self.frame)
-        self.champion: ChampionVersion = release_without_mlflow(
-            self.settings, 1, judge(self.settings, a_bundle(self.settings, "logistic_regression"))
-        )
+        self.champion: ChampionVersion = self.release(1, "logistic_regression")
         random = np.random.default_rng(5)
         self.frame["_said"] = random.uniform(0.05, 0.6, len(self.frame))
         self.labels = pd.DataFrame(
@@ -60,6 +64,27 @@ class WatchedModel:
                 "_label_available_at": self.frame["_event_time"] + timedelta(days=1),
             }
         )
+
+    def release(self, number: int, algorithm: str, *, day: date = RELEASED, auc: float = 0.7) -> ChampionVersion:
+        """Train, measure, decide as of a day's night, and release."""
+        candidate = a_bundle(self.settings, algorithm, seed=number)
+        judged = judged_model("challenger").model_copy(update={"bundle_digest": candidate.bundle_digest})
+        data = measurement(
+            champion=False, models=(judged, judged_model("baseline")), metrics={"roc_auc": (auc, None, 0.6)}
+        ).to_bytes()
+        uri = f"{self.settings.results_uri}/{MODEL}/evaluate/measurement-{digest_bytes(data)}.json"
+        self.files.write_bytes(uri, data)
+        against = None if number == 1 else str(number - 1)
+        plain = judge(self.settings, candidate, against=against, outcome=Outcome.KEEP)
+        changes = {
+            "as_of": self.night(day),
+            "outcome": Outcome.PROMOTE,
+            "measurement_uri": uri,
+            "measurement_digest": digest_bytes(data),
+        }
+        record = DecisionStore(self.settings.database_url).record(plain.record.model_copy(update=changes))
+        verdict = plain.verdict.model_copy(update={"decision_id": record.id})
+        return release_without_mlflow(self.settings, number, Judged(candidate, verdict, record))
 
     def night(self, day: date) -> datetime:
         """The nightly moment of a day."""

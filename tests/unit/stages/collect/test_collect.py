@@ -12,7 +12,7 @@ from evergreen.stages.collect.prediction_source import BatchPredictions
 from evergreen.tables.addresses import outcomes_uri, predictions_uri
 from evergreen.tables.day_table import DayTable
 from evergreen.tables.watched_rows import read_outcomes
-from released_models import MODEL, a_bundle, judge, release_without_mlflow
+from released_models import MODEL
 from watched_nights import WatchedModel
 
 A, B = date(2013, 4, 1), date(2013, 4, 11)
@@ -158,16 +158,22 @@ def test_a_night_that_was_skipped_is_read_from_what_is_known(model):
     assert model.collect(B + ONE, land=False).new_rows == 20 * 10
 
 
-def test_answers_of_a_later_release_are_not_heard_in_an_old_night(model):
-    nights(model)
-    later = judge(model.settings, a_bundle(model.settings, "baseline"), against="1")
-    second = release_without_mlflow(model.settings, 2, later)
-    # the test's decisions all have one as-of, so the second version is the champion of every night from 1 April on
-    model.say(A, B, champion=second, as_of=model.night(B + 2 * ONE), change=lambda said: 1 - said)
+@pytest.mark.parametrize("remembered", [True, False])
+def test_a_later_release_is_not_watched_in_an_old_night(model, remembered):
+    said = nights(model, last=date(2013, 4, 8))
+    before = read_outcomes(said[-1], Files(), A, B)
+    second = model.release(2, "baseline", day=date(2013, 4, 10))
+    # a backfill of the past by the champion of now: its runs have the old as-ofs, its answers are later knowledge
+    model.say(A, B, champion=second, as_of=model.night(date(2013, 4, 2)), change=lambda said: 1 - said)
+    new = model.collect(B + ONE)
+    assert (new.champion, new.released_at) == (second, model.night(date(2013, 4, 10)))
+    if not remembered:
+        for kept in Path(model.settings.results_uri).rglob("night-*.json"):
+            kept.unlink()
     old = collect(model.definition, model.settings, model.night(date(2013, 4, 8)))
     assert old.champion == model.champion
-    new = model.collect(B + 2 * ONE)
-    assert new.champion == second
+    assert old.digest == said[-1].digest
+    assert read_outcomes(old, Files(), A, B).equals(before)
     assert new.corrected_outcomes == 0  # another answer, the same labels
     latest = model.outcomes().sort_values("_revision").groupby("_key").tail(1)
     assert set(latest.loc[latest["label"].notna(), "release_version"]) == {"2"}
