@@ -4,8 +4,7 @@ from airflow.sdk import DAG
 
 from evergreen.connect.dag_arguments import dag_arguments, definitions_to_unfold
 from evergreen.connect.events.form import events_params
-from evergreen.connect.events.starting import start_runs
-from evergreen.connect.events.tasks import compare, confirm, pending, take
+from evergreen.connect.events.tasks import compare, start, take
 from evergreen.connect.events.watchers import requests_asset, wake_up_schedule
 
 DOC = """\
@@ -23,8 +22,5 @@ for definition in definitions_to_unfold():
         **{**arguments, "end_date": None},  # a late file or request may come after the last night
         schedule=wake_up_schedule(definition, events, requests),
     ) as dag:
-        taken, compared = take.override(inlets=[requests])(), compare()
-        asked = pending()
-        [taken, compared] >> asked
-        start_runs(asked) >> confirm(taken, compared, asked)
+        start(take.override(inlets=[requests])(), compare())
     globals()[dag.dag_id] = dag

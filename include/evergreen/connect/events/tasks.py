@@ -1,15 +1,21 @@
-"""The tasks of `<model>.events`: write down what was asked for, compare, name what has no run yet, and see that it began."""
+"""The tasks of `<model>.events`: write down what was asked for, compare, and start what has no run yet."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import task
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from evergreen.definitions import ModelDefinition
+    from evergreen.settings import Settings
 
 XCom = dict[str, Any]
 
 LARGEST_BATCH = 1000
-"""Requests that one wake-up starts; Airflow maps a task at most 1024 times. The next wake-up starts the others."""
+"""Requests that one wake-up starts; the next one starts the others."""
 
 
 @task
@@ -20,10 +26,9 @@ def take() -> XCom:
     from evergreen.connect.events.heard import listen, remember
     from evergreen.connect.events.intake import take_in
     from evergreen.connect.events.queue import acknowledge
-    from evergreen.connect.events.wake_up import woken_model
 
     context = get_current_context()
-    definition, settings = woken_model(context)
+    definition, settings = _woken_model(context)
     asset = context["task"].inlets[0]
     heard = listen(context, asset)
     taken = take_in(definition, settings, heard.events, context["params"], context["dag_run"].run_after)
@@ -41,40 +46,34 @@ def compare() -> XCom:
     from airflow.sdk import get_current_context
 
     from evergreen.connect.events.landed import requests_for_landed
-    from evergreen.connect.events.wake_up import woken_model
     from evergreen.registry.requests import RequestStore
 
-    definition, settings = woken_model(get_current_context())
+    definition, settings = _woken_model(get_current_context())
     missing = requests_for_landed(definition, settings, datetime.now(UTC))
     RequestStore(settings.database_url).record(missing)
     return {"missing": [f"{each.kind} {each.key}" for each in missing]}
 
 
 @task(trigger_rule="all_done")
-def pending() -> list[XCom]:
-    """Name every request that has no run yet, also when only one of the two ways to it worked."""
+def start(taken: XCom | None, compared: XCom | None) -> XCom:
+    """Start every request that has no run yet, also when only one of the two ways to it worked; fail if one did not."""
     from airflow.sdk import get_current_context
 
-    from evergreen.connect.events.wake_up import run_arguments, woken_model
+    from evergreen.connect.events.starting import require_whole, start_runs
     from evergreen.registry.requests import RequestStore
 
-    definition, settings = woken_model(get_current_context())
-    return [
-        run_arguments(each) for each in RequestStore(settings.database_url).without_run(definition.name, limit=LARGEST_BATCH)
-    ]
+    definition, settings = _woken_model(get_current_context())
+    store = RequestStore(settings.database_url)
+    started = start_runs(store.without_run(definition.name, limit=LARGEST_BATCH))
+    store.mark_started(started.ids)
+    require_whole(taken is not None, compared is not None, started.problems)
+    return {"begun": list(started.begun), "known": list(started.known)}
 
 
-@task(trigger_rule="all_done")
-def confirm(taken: XCom | None, compared: XCom | None, asked: list[XCom] | None) -> XCom:
-    """Note which runs exist; fail when a part of this wake-up did, so that it shows. The next wake-up repeats the rest."""
-    from airflow.sdk import get_current_context
+def _woken_model(context: Mapping[str, Any]) -> tuple[ModelDefinition, Settings]:
+    """Return the model whose events DAG is running, and where things are."""
+    from evergreen.definitions import load_definition
+    from evergreen.settings import Settings
 
-    from evergreen.connect.events.wake_up import existing_runs, require_whole, woken_model
-    from evergreen.registry.requests import RequestStore
-
-    context = get_current_context()
-    _, settings = woken_model(context)
-    begun = existing_runs(context["ti"], list(asked or []))
-    RequestStore(settings.database_url).mark_started(begun)
-    require_whole(taken is not None, compared is not None, asked, begun)
-    return {"begun": len(begun)}
+    settings = Settings()
+    return load_definition(settings.definitions_dir / context["dag"].dag_id.partition(".")[0]), settings
