@@ -50,6 +50,11 @@ def log_loss_by_cluster(labels: ArrayLike, probabilities: ArrayLike, clusters: I
     return mean_by_cluster(_losses(truth, chance), clusters)
 
 
+def clipped(chance: Floats) -> Floats:
+    """Return probabilities moved inwards from 0 and 1 by 2.2e-16, shape (n_rows,)."""
+    return np.clip(chance, _SMALLEST, 1 - _SMALLEST)
+
+
 def _losses(truth: Floats, chance: Floats) -> Floats:
-    clipped = np.clip(chance, _SMALLEST, 1 - _SMALLEST)
-    return -np.log(np.where(truth == 1, clipped, 1 - clipped))
+    inner = clipped(chance)
+    return -np.log(np.where(truth == 1, inner, 1 - inner))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from math import sqrt
 
 
-def wilson_bounds(hits: int, n_rows: int, *, z: float) -> tuple[float, float]:
+def wilson_bounds(hits: float, n_rows: float, *, z: float) -> tuple[float, float]:
     """Bounds of the true share behind `hits` of `n_rows`, by Wilson's score interval.
 
     It stays inside 0 to 1 and is right on few rows and for shares near 0, where the usual interval is empty.
 
     Args:
-        hits: From 0 to `n_rows`.
+        hits: From 0 to `n_rows`; a share of effective rows need not be whole.
         n_rows: 0 or more; without rows the bounds are 0 and 1.
         z: Standard normal quantile of one side, such as 1.645 for 95 %.
 
