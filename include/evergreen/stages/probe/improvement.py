@@ -1,0 +1,144 @@
+"""The comparison, on plain frames: a refit against what the champion said, on the same rows, resampled by day."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from evergreen.digests import digest_json, digest_table
+from evergreen.measurement import direction
+from evergreen.predictors.threshold import decision_threshold
+from evergreen.stages.probe.refit import refit_probabilities
+from evergreen.statistics.clusters import remembered
+from evergreen.statistics.measures import measure_by_cluster
+from evergreen.statistics.paired_cluster_bootstrap import Interval, paired_cluster_bootstrap
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    import pandas as pd
+
+    from evergreen.definitions.gate import Gate
+    from evergreen.definitions.retraining import Probe
+    from evergreen.definitions.training import Training
+    from evergreen.predictors.arrays import Vector
+    from evergreen.stages.probe.refit import Recipe
+    from evergreen.statistics.clusters import ClusterStatistic
+    from evergreen.statistics.rows import Floats
+
+
+class Improvement(NamedTuple):
+    """The fields of a `ProbeMeasurement` that follow from the rows; None for what could not be measured."""
+
+    champion: float | None
+    refit: float | None
+    improvement: float | None
+    lower: float | None
+    upper: float | None
+    training_rows: int
+    probe_rows: int
+    probe_days: int
+    probe_positives: int
+    probe_first_day: date | None
+    probe_last_day: date | None
+    rows_digest: str
+
+
+def probe_improvement(
+    train: pd.DataFrame,
+    judged: pd.DataFrame,
+    *,
+    numeric: Sequence[str],
+    categorical: Sequence[str],
+    recipe: Recipe,
+    training: Training,
+    gate: Gate,
+    rules: Probe,
+    champion_threshold: float,
+    threads: int = 1,
+) -> Improvement:
+    """Measure by how much a refit would have beaten the champion.
+
+    Args:
+        train: Rows to learn from, all of days before the judged ones, in the order of their event times: the features, `_key`,
+            `_day` and `_label` (0 or 1).
+        judged: Rows to judge on, none of which the champion has learned from: the same columns, and `probability`, which is
+            what the champion said.
+        numeric: Numeric features.
+        categorical: Categorical features.
+        recipe: What to fit.
+        training: Section `training`.
+        gate: Section `gate`: the metric, resamples and seed.
+        rules: Section `retraining.probe`: most rows, confidence.
+        champion_threshold: Probability from which the champion says yes; only the cost per row asks.
+        threads: Threads XGBoost may use; the result does not depend on it.
+    """
+    train = train.iloc[-rules.max_rows :]
+    answers = None
+    if len(judged):
+        answers = refit_probabilities(
+            train, judged, numeric=numeric, categorical=categorical, recipe=recipe, training=training, threads=threads
+        )
+    found = _UNKNOWN
+    if answers is not None:
+        found = _compare(judged, answers, training=training, gate=gate, rules=rules, champion_threshold=champion_threshold)
+    return Improvement(
+        champion=_finite(found.champion),
+        refit=_finite(found.refit),
+        improvement=_finite(found.interval.estimate),
+        lower=_finite(found.interval.lower),
+        upper=_finite(found.interval.upper),
+        training_rows=len(train),
+        probe_rows=len(judged),
+        probe_days=judged["_day"].nunique(),
+        probe_positives=int(judged["_label"].sum()),
+        probe_first_day=min(judged["_day"], default=None),
+        probe_last_day=max(judged["_day"], default=None),
+        rows_digest=_digest(train, judged, [*numeric, *categorical]),
+    )
+
+
+class _Compared(NamedTuple):
+    champion: float
+    refit: float
+    interval: Interval
+
+
+_UNKNOWN = _Compared(math.nan, math.nan, Interval(math.nan, math.nan, math.nan, math.nan))
+
+
+def _compare(
+    judged: pd.DataFrame, answers: Vector, *, training: Training, gate: Gate, rules: Probe, champion_threshold: float
+) -> _Compared:
+    label = judged["_label"].to_numpy(dtype=np.float64)
+    days, clusters = np.unique(judged["_day"].to_numpy(), return_inverse=True)
+
+    def prepare(probabilities: Vector, threshold: float) -> ClusterStatistic:
+        rows = (label, probabilities, clusters.astype(np.int64))
+        return remembered(measure_by_cluster(gate.primary.metric, *rows, threshold=threshold, costs=training.costs))
+
+    refit = prepare(answers, decision_threshold(training.costs))
+    champion = prepare(judged["probability"].to_numpy(dtype=np.float64), champion_threshold)
+    sign, once = direction(gate.primary.metric), np.ones((1, len(days)))
+
+    def improvement(counts: Floats) -> Floats:
+        return sign * (refit(counts) - champion(counts))
+
+    interval = paired_cluster_bootstrap(
+        improvement, len(days), confidence=rules.confidence, resamples=gate.resamples, seed=gate.seed
+    )
+    return _Compared(float(champion(once)[0]), float(refit(once)[0]), interval)
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _digest(train: pd.DataFrame, judged: pd.DataFrame, features: Sequence[str]) -> str:
+    columns = ["_key", "_day", "_label", *features]
+    parts = (train[columns], judged[[*columns, "probability"]])
+    return digest_json([digest_table(pa.Table.from_pandas(part, preserve_index=False)) for part in parts])

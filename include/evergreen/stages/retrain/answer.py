@@ -1,0 +1,76 @@
+"""What the probe answered: yes, no, or nothing that could be relied on."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from evergreen.measurement import METRICS
+
+if TYPE_CHECKING:
+    from evergreen.definitions.monitoring import Performance
+    from evergreen.definitions.retraining import Probe
+    from evergreen.observation import Diagnosis, ProbeMeasurement
+
+
+class Answer(NamedTuple):
+    """Would a refit have beaten the champion?"""
+
+    yes: bool | None
+    """None: it could not be told."""
+    reason: str
+
+
+def judge_probe(diagnosis: Diagnosis, probe: ProbeMeasurement | None, rules: Probe, sizes: Performance) -> Answer:
+    """Rule on a probe: the lower bound above 0, and the improvement at least the minimum effect.
+
+    Args:
+        diagnosis: What triage made of the night.
+        probe: What was measured; None: it was asked and did not answer.
+        rules: What an improvement must be.
+        sizes: How much there must be to judge on.
+    """
+    if probe is None:
+        return Answer(None, "A probe was wanted and has not answered.")
+    if _about(probe) != _about(diagnosis):
+        return Answer(None, "The probe is of another night or another release.")
+    if probe.confidence != rules.confidence:
+        return Answer(None, f"The probe was measured with {probe.confidence:g} confidence, not {rules.confidence:g}.")
+    short = _too_little(probe, sizes)
+    if short:
+        return Answer(None, short)
+    improvement, lower = _known(probe.improvement), _known(probe.lower)
+    if improvement is None or lower is None:
+        return Answer(None, "Whether a refit would have helped could not be measured.")
+    yes = lower > 0 and improvement >= rules.minimum_effect
+    return Answer(yes, _sentence(probe, improvement, lower, rules, yes=yes))
+
+
+def _about(value: ProbeMeasurement | Diagnosis) -> tuple[object, ...]:
+    return (value.model, value.as_of, value.release_version, value.bundle_digest)
+
+
+def _known(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _too_little(probe: ProbeMeasurement, sizes: Performance) -> str | None:
+    for found, least, what in (
+        (probe.probe_rows, sizes.min_rows, "matured rows"),
+        (probe.probe_days, sizes.min_days, "matured days"),
+        (min(probe.probe_positives, probe.probe_rows - probe.probe_positives), sizes.min_positives, "rows of either answer"),
+    ):
+        if not found >= least:
+            return f"The probe has too little to judge on: {found:,} {what} where {least:,} are asked for."
+    return None
+
+
+def _sentence(probe: ProbeMeasurement, improvement: float, lower: float, rules: Probe, *, yes: bool) -> str:
+    title = METRICS[probe.metric].title
+    change = "no difference" if not improvement else f"{'better' if improvement > 0 else 'worse'} by {abs(improvement):.4f}"
+    on = f"on {probe.probe_rows:,} rows of {probe.probe_days:,} days"
+    bound = f"{rules.confidence * 100:g} % lower bound {lower:.4f}"
+    values = "" if probe.refit is None or probe.champion is None else f", {probe.refit:.4f} against {probe.champion:.4f}"
+    found = f"{title} {change} {on}{values} ({bound}); at least {rules.minimum_effect:.4f} is asked for"
+    lead = "A refit would have beaten the champion" if yes else "A refit is not shown to be worth a training"
+    return f"{lead}: {found}."
