@@ -1,7 +1,7 @@
 """Ways to tell somebody: a file, a mail, a Slack channel, an SNS topic; each an Airflow notifier.
 
-Notifiers are asked through `notify`, never called: calling renders their text as a template, and a text that names a value
-from the data could then read connections.
+The providers' notifiers are asked through `notify`, never called: calling renders their text as a template, and a text that
+names a value from the data could then read connections.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseHook, BaseNotifier
+from airflow.sdk import BaseHook
 
+from evergreen.connect.alerts.plain_notifier import PlainNotifier
 from evergreen.errors import RequestError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from airflow.sdk import BaseNotifier
 
     from evergreen.connect.alerts.incident import Message
     from evergreen.definitions.alerts import Notify
@@ -32,7 +35,7 @@ _DEFAULT_CONNECTIONS = {"email": "smtp_default", "slack": "slack_default", "sns"
 _LONGEST_SNS_SUBJECT = 100
 
 
-class AlertFileNotifier(BaseNotifier):
+class AlertFileNotifier(PlainNotifier):
     """Appends one JSON line to a file and one line to the log.
 
     Args:
@@ -67,7 +70,7 @@ class AlertFileNotifier(BaseNotifier):
         _log.warning("%s", message.text)
 
 
-class SlackWebhookNotifier(BaseNotifier):
+class SlackWebhookNotifier(PlainNotifier):
     """Posts a text to an incoming webhook of Slack, or of anything that takes the same body.
 
     Args:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from airflow.sdk import BaseNotifier
-
 from evergreen.connect.alerts.incident import of_deadline, of_run
+from evergreen.connect.alerts.plain_notifier import PlainNotifier
 from evergreen.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from evergreen.definitions import ModelDefinition
 
 
-class RunFailed(BaseNotifier):
+class RunFailed(PlainNotifier):
     """Speaks when a DAG run failed; `on_failure_callback` of every DAG."""
 
     def notify(self, context: Mapping[str, Any]) -> None:
@@ -30,7 +29,7 @@ class RunFailed(BaseNotifier):
         tell(of_run(model, kind, failed_in=failed_in, link=run_page(dag_id, run_id)))
 
 
-class RunSucceeded(BaseNotifier):
+class RunSucceeded(PlainNotifier):
     """Ends the incidents that a run's success ends; `on_success_callback` of every DAG, silent where none is open."""
 
     def notify(self, context: Mapping[str, Any]) -> None:
