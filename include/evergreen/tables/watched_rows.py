@@ -141,7 +141,8 @@ def _answers(collected: Collected, files: Files, first_day: date, last_day: date
 def _all_answers(collected: Collected, files: Files, days: Collection[date]) -> pa.Table:
     kinds: dict[str, Any] = dict(ANSWER) | {FEATURES_URI: pa.string(), FEATURES_VERSION: pa.int64()}
     if collected.predictions_version < 0 or collected.champion is None:
-        return pa.table({name: pa.array([], kind) for name, kind in (kinds | {DAY: pa.date32()}).items()})
+        rest = {DAY: pa.date32(), SCORING: pa.int64(), SAID_AT: TIMESTAMP}
+        return pa.schema(list((kinds | rest).items())).empty_table()
     table = DayTable(collected.predictions_uri, files)
     rows = table.read(collected.predictions_version, days=days)
     for name, kind in kinds.items():

@@ -11,8 +11,8 @@ import math
 from typing import TYPE_CHECKING
 
 from evergreen.observation import Finding, Severity
-from evergreen.stages.check_performance.expectation import expected_metric
 from evergreen.stages.check_performance.wording import number, title
+from evergreen.statistics.confidence_based_estimate import confidence_based_estimate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from evergreen.stages.check_performance.cohort import Cohort
     from evergreen.stages.check_performance.limits import Limit
     from evergreen.stages.check_performance.measuring import Terms
-
-UNTELLING = frozenset({"calibration_error"})
-"""Taken at their word, probabilities are always calibrated."""
 
 
 def estimate_findings(
@@ -50,8 +47,6 @@ def estimate_findings(
     young = young[young["probability"].between(0, 1)]
     findings = []
     for limit, truth in zip(limits, metrics, strict=True):
-        if limit.metric in UNTELLING:
-            continue
         if len(young) >= terms.rules.min_rows:
             findings += _young(young, limit, terms)
         if truth.severity is not Severity.UNKNOWN:
@@ -60,8 +55,8 @@ def estimate_findings(
 
 
 def _young(young: pd.DataFrame, limit: Limit, terms: Terms) -> list[Finding]:
-    value = expected_metric(limit.metric, young["probability"].to_numpy(), terms)
-    if not math.isfinite(value):
+    value = _estimated(young, limit, terms)
+    if value is None:
         return []
     first, last = min(young["_day"]), max(young["_day"])
     is_past = limit.is_past(value)
@@ -80,8 +75,8 @@ def _young(young: pd.DataFrame, limit: Limit, terms: Terms) -> list[Finding]:
 
 
 def _beside_truth(cohort: Cohort, limit: Limit, truth: Finding, terms: Terms) -> list[Finding]:
-    value = expected_metric(limit.metric, cohort.rows["probability"].to_numpy(), terms)
-    if not math.isfinite(value) or truth.value is None or truth.lower is None or truth.upper is None:
+    value = _estimated(cohort.rows, limit, terms)
+    if value is None or truth.value is None or truth.lower is None or truth.upper is None:
         return []
     holds = truth.lower <= value <= truth.upper
     said = (
@@ -100,3 +95,11 @@ def _beside_truth(cohort: Cohort, limit: Limit, truth: Finding, terms: Terms) ->
             reason=said if holds else f"{said}: estimates of younger days are not to be relied on",
         )
     ]
+
+
+def _estimated(rows: pd.DataFrame, limit: Limit, terms: Terms) -> float | None:
+    """Return the estimate; None for what has none: taken at their word, probabilities are always calibrated."""
+    estimate = confidence_based_estimate(
+        limit.metric, rows["probability"].to_numpy(), threshold=terms.threshold, costs=terms.costs
+    )
+    return estimate.value if estimate is not None and math.isfinite(estimate.value) else None
