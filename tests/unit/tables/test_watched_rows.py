@@ -14,7 +14,7 @@ from evergreen.tables.addresses import predictions_uri
 from evergreen.tables.day_table import DAY, DIGEST, POSITION, DayTable
 from evergreen.tables.watched_rows import read_outcomes, read_watched
 from released_models import MODEL, a_feature_set
-from watched_nights import WatchedModel
+from watched_model import WatchedModel
 
 A, B = date(2013, 4, 1), date(2013, 4, 5)
 TONIGHT = date(2013, 4, 6)

@@ -13,7 +13,7 @@ from evergreen.registry.decisions import DecisionStore
 from evergreen.stages.check_performance import check_performance
 from evergreen.stages.check_performance.stage import last_mature_day
 from evergreen.tables.observations import read_observation
-from watched_nights import WatchedModel
+from watched_model import WatchedModel
 
 A, B = date(2013, 4, 1), date(2013, 4, 23)
 TONIGHT = date(2013, 4, 24)

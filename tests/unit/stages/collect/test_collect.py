@@ -13,7 +13,7 @@ from evergreen.tables.addresses import outcomes_uri, predictions_uri
 from evergreen.tables.day_table import DayTable
 from evergreen.tables.watched_rows import read_outcomes
 from released_models import MODEL
-from watched_nights import WatchedModel
+from watched_model import WatchedModel
 
 A, B = date(2013, 4, 1), date(2013, 4, 11)
 ONE = timedelta(days=1)
