@@ -126,6 +126,8 @@ def run_dag(dag_id: str, conf: Mapping[str, Any], *, on_event: Callable[[TaskEve
             allowed=", ".join(sorted(dag.params)),
             remedy="correct its name",
         )
+    # Deadlines are looked at by a scheduler, and there is none; Airflow cannot end a run that has one and was never stored.
+    dag.deadline = None
     errors: list[BaseException] = []
 
     def hear(event: TaskEvent) -> None:
