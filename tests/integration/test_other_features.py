@@ -1,10 +1,14 @@
-"""A champion released with another features.py than today's answers by its own."""
+"""A champion released with another features.py or model.yaml than today's answers by its own."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
+from evergreen.definitions import load_definition
+from evergreen.definitions.feature_layout import FeatureLayout
+from evergreen.files import Files
+from evergreen.measurement import Measurement
 from evergreen.registry.releases import ReleaseRegistry
 from integration.night import MODEL, Night
 
@@ -60,3 +64,26 @@ def test_a_features_file_that_broke_today_stops_training_but_not_scoring(changin
     assert scoring.succeeded, scoring.errors
     assert scoring.returned["build_features"]["source_digest"] == champion.features_source_digest
     assert scoring.returned["score"]["rows"] > 500
+
+
+@pytest.mark.slow
+def test_with_only_model_yaml_changed_the_champion_answers_as_it_did(changing):
+    released = FeatureLayout.of(load_definition(changing.settings.definitions_dir / MODEL))
+    before = changing.run("scoring", "2013-02-16")
+    assert before.returned["score"]["written"], before.errors
+    for old, new in [
+        ("history: 8d", "history: 3d"),
+        ("within: 12h", "within: 2h"),
+        ("predict_before: 2h", "predict_before: 6h"),
+    ]:
+        edit(changing, "model.yaml", old, new)
+    again = changing.run("scoring", "2013-02-16", force=True)
+    assert again.succeeded, again.errors
+    assert again.returned["build_features"]["layout_digest"] == released.digest
+    assert again.returned["score"] == {**before.returned["score"], "written": False}, "the same answers on the same features"
+    training = changing.run("training", "2013-02-16", candidates=["logistic_regression"])
+    assert training.succeeded, training.errors
+    built = training.returned["build_features"]
+    assert built["layout_digest"] != released.digest
+    measured = Measurement.from_bytes(Files().read_bytes(training.returned["evaluate"]["measurement_uri"]))
+    assert measured.judged("challenger").features_digest == built["digest"] != measured.judged("champion").features_digest
