@@ -13,20 +13,11 @@ app = FastAPI(
     title="Evergreen", dependencies=[Depends(requires_authenticated())], docs_url=None, redoc_url=None, openapi_url=None
 )
 
-_SHARED_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 _HEADERS = {
     # A page shows names that came from data: nothing on it may run or load anything.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'",
-    **_SHARED_HEADERS,
-}
-_EVIDENTLY = ".evidently.html"
-_EVIDENTLY_HEADERS = {
-    # Evidently's pages are scripts. In the sandbox they are of no origin: no cookie, no token, no network, no other page.
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "
-        "font-src data:; frame-ancestors 'self'; sandbox allow-scripts"
-    ),
-    **_SHARED_HEADERS,
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
 }
 
 _DRAWN = ".evidently.html"

@@ -41,7 +41,13 @@ def evidently_report_html(
 
 
 def draw_evidently(
-    current: pd.DataFrame, reference_sample: pd.DataFrame, numeric: Sequence[str], categorical: Sequence[str]
+    current: pd.DataFrame,
+    reference_sample: pd.DataFrame,
+    numeric: Sequence[str],
+    categorical: Sequence[str],
+    *,
+    numeric_limit: float = 0.1,
+    categorical_limit: float = 0.1,
 ) -> DrawnReport:
     """Draw the drift and a summary of every column.
 
@@ -52,6 +58,8 @@ def draw_evidently(
         reference_sample: Rows of the reference, each column drawn on its own.
         numeric: Numeric columns wanted.
         categorical: Categorical ones.
+        numeric_limit: Normed Wasserstein distance that Evidently calls drift.
+        categorical_limit: Jensen-Shannon distance likewise.
 
     Returns:
         One HTML page that loads nothing from anywhere, about 4 MB, and runs scripts.
@@ -69,7 +77,13 @@ def draw_evidently(
 
         definition = DataDefinition(numerical_columns=numbers, categorical_columns=categories)
         now, before = (Dataset.from_pandas(side, data_definition=definition) for side in sides)
-        page = Report([DataDriftPreset(), DataSummaryPreset()]).run(now, before).get_html_str(as_iframe=False)
+        drift = DataDriftPreset(
+            num_method="wasserstein",
+            cat_method="jensenshannon",
+            num_threshold=numeric_limit,
+            cat_threshold=categorical_limit,
+        )
+        page = Report([drift, DataSummaryPreset()]).run(now, before).get_html_str(as_iframe=False)
     return DrawnReport(page.encode(), left_out)
 
 

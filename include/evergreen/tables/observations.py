@@ -30,7 +30,9 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
-def keep_observation(observation: Observation, settings: Settings, files: Files, *, report_uri: str = "") -> CheckedNight:
+def keep_observation(
+    observation: Observation, settings: Settings, files: Files, *, report_uri: str = "", evidently_uri: str = ""
+) -> CheckedNight:
     """Write an observation and return its summary; the same observation gives the same file.
 
     Args:
@@ -38,6 +40,7 @@ def keep_observation(observation: Observation, settings: Settings, files: Files,
         settings: Where things are.
         files: Opened with the same settings.
         report_uri: Page that shows it, if it has one of its own.
+        evidently_uri: Page that Evidently drew of it, if it drew one.
 
     Raises:
         StoreUnavailableError: The store did not answer.
@@ -58,6 +61,7 @@ def keep_observation(observation: Observation, settings: Settings, files: Files,
         observation_uri=uri,
         observation_digest=digest,
         report_uri=report_uri,
+        evidently_uri=evidently_uri,
     )
 
 

@@ -1,0 +1,113 @@
+"""The stage: compare the window with the release's reference, draw Evidently's report, keep what was seen."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from evergreen.files import Files
+from evergreen.observation import CheckKind, Observation
+from evergreen.predictors.bundle import read_profile
+from evergreen.reference_profile import NumericProfile
+from evergreen.reports.drift_report import SUFFIX, draw_evidently
+from evergreen.reports.drift_sample import sample_reference, sample_rows
+from evergreen.stages.check_drift.findings import drift_findings
+from evergreen.statistics.column_profile import rows_by_weekday
+from evergreen.tables.addresses import report_uri
+from evergreen.tables.observations import keep_observation
+from evergreen.tables.watched_rows import read_outcomes, read_watched
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import pandas as pd
+
+    from evergreen.definitions import ModelDefinition
+    from evergreen.definitions.monitoring import Monitoring
+    from evergreen.observation import Finding
+    from evergreen.reference_profile import ReferenceProfile
+    from evergreen.results import CheckedNight, Collected
+    from evergreen.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+def check_drift(definition: ModelDefinition, collected: Collected, settings: Settings) -> CheckedNight:
+    """Compare what came in, what was answered and what came true with the release's own reference.
+
+    Args:
+        definition: The model.
+        collected: What `collect` returned.
+        settings: Where things are.
+
+    Raises:
+        DigestMismatchError: The champion's bundle is not the one that was decided on.
+        DataError: A version of a table is gone.
+        StoreUnavailableError: A store did not answer.
+    """
+    files, champion, rules = Files.from_settings(settings), collected.champion, definition.monitoring
+    if champion is None:
+        return keep_observation(_observation(collected, (), 0), settings, files)
+    reference = read_profile(files, champion.bundle_uri, champion.bundle_digest)
+    rows = read_watched(collected, files, collected.first_day, collected.last_day)
+    mature = definition.schedule.day_of(collected.as_of - rules.performance.mature_after)
+    labels = _matured_labels(collected, files, rules, mature)
+    findings = drift_findings(rows, reference=reference, rules=rules, labels=labels)
+    name = f"{collected.as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}-drift{SUFFIX}"
+    uri = report_uri(settings, collected.model, "monitoring", name)
+    page = _draw(rows, reference, rules)
+    if page is not None:
+        files.write_bytes(uri, page)
+    observation = _observation(collected, findings, len(rows))
+    checked = keep_observation(observation, settings, files, evidently_uri=uri if page is not None else "")
+    logger.info("%s: %s", definition.name, checked.headline)
+    return checked
+
+
+def _matured_labels(collected: Collected, files: Files, rules: Monitoring, mature: date) -> pd.DataFrame:
+    """Return the labels of the newest days that had ended long enough ago; `mature` is the first day that had not."""
+    rows = read_outcomes(collected, files, mature - rules.performance.window, mature)
+    return rows.loc[(rows["_day"] < mature) & rows["label"].notna(), ["_day", "label"]]
+
+
+def _draw(rows: pd.DataFrame, reference: ReferenceProfile, rules: Monitoring) -> bytes | None:
+    """Draw Evidently's report; it is a picture, and a night is not lost because a picture cannot be drawn."""
+    numeric = [name for name, profile in reference.features.items() if isinstance(profile, NumericProfile)]
+    categorical = [name for name in reference.features if name not in numeric]
+    profiles = dict(reference.features)
+    if reference.probability is not None:
+        profiles["probability"] = reference.probability
+        numeric.append("probability")
+    mix = rows_by_weekday(rows["_day"].to_numpy().astype("datetime64[D]")) if len(rows) else None
+    weekday_rows = mix if rules.drift.reference == "same_weekdays" else None
+    try:
+        drawn = draw_evidently(
+            sample_rows(rows, rules.report_rows),
+            sample_reference(profiles, rules.report_rows, weekday_rows),
+            numeric,
+            categorical,
+            numeric_limit=rules.drift.numeric_effect,
+            categorical_limit=rules.drift.categorical_effect,
+        )
+    except Exception:  # whatever Evidently and Plotly raise on odd columns
+        logger.exception("Evidently could not draw this night")
+        return None
+    for column, reason in drawn.left_out.items():
+        logger.warning("not drawn: %s, %s", column, reason)
+    return drawn.page
+
+
+def _observation(collected: Collected, findings: tuple[Finding, ...], rows: int) -> Observation:
+    champion = collected.champion
+    return Observation(
+        model=collected.model,
+        as_of=collected.as_of,
+        kind=CheckKind.DRIFT,
+        release_version=champion and champion.version,
+        bundle_digest=champion and champion.bundle_digest,
+        first_day=collected.first_day if rows else None,
+        last_day=collected.last_day if rows else None,
+        rows=rows,
+        findings=findings,
+    )

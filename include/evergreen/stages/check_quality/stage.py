@@ -1,0 +1,86 @@
+"""The stage: read the window and the days before it, judge each day, keep what was seen."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from evergreen.files import Files
+from evergreen.observation import CheckKind, Observation
+from evergreen.predictors.bundle import read_profile
+from evergreen.reference_profile import NumericProfile
+from evergreen.registry.nights import NightStore
+from evergreen.stages.check_quality.findings import quality_findings
+from evergreen.tables.observations import keep_observation
+from evergreen.tables.watched_rows import read_watched
+
+if TYPE_CHECKING:
+    from evergreen.definitions import ModelDefinition
+    from evergreen.observation import Finding
+    from evergreen.results import ChampionVersion, CheckedNight, Collected
+    from evergreen.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+def check_quality(definition: ModelDefinition, collected: Collected, settings: Settings) -> CheckedNight:
+    """Look for faults in every day of the window since the champion's release.
+
+    Args:
+        definition: The model.
+        collected: What `collect` returned.
+        settings: Where things are.
+
+    Raises:
+        DigestMismatchError: The champion's bundle is not the one that was decided on.
+        DataError: A version of a table is gone.
+        StoreUnavailableError: A store did not answer.
+    """
+    files, champion = Files.from_settings(settings), collected.champion
+    findings = () if champion is None else _findings(definition, collected, champion, settings, files)
+    days = sorted({*collected.scored_rows, *collected.missing_days})
+    observation = Observation(
+        model=collected.model,
+        as_of=collected.as_of,
+        kind=CheckKind.QUALITY,
+        release_version=champion and champion.version,
+        bundle_digest=champion and champion.bundle_digest,
+        first_day=days[0] if days else None,
+        last_day=days[-1] if days else None,
+        rows=sum(collected.scored_rows.values()),
+        findings=findings,
+    )
+    checked = keep_observation(observation, settings, files)
+    logger.info("%s: %s", definition.name, checked.headline)
+    return checked
+
+
+def _findings(
+    definition: ModelDefinition, collected: Collected, champion: ChampionVersion, settings: Settings, files: Files
+) -> tuple[Finding, ...]:
+    rules = definition.monitoring.quality
+    reference = read_profile(files, champion.bundle_uri, champion.bundle_digest)
+    rows = read_watched(collected, files, collected.first_day, collected.last_day)
+    eve = collected.first_day - timedelta(days=1)
+    trailing = read_watched(collected, files, collected.first_day - rules.trailing, eve)
+    # Faults that were found must not become what is usual.
+    aside = NightStore(settings.database_url).set_aside(definition.name, collected.as_of)
+    findings = quality_findings(
+        rows,
+        trailing[~trailing["_day"].isin(list(aside))],
+        days=sorted({*collected.scored_rows, *collected.missing_days}),
+        numeric=[name for name, profile in reference.features.items() if isinstance(profile, NumericProfile)],
+        categorical=[name for name, profile in reference.features.items() if not isinstance(profile, NumericProfile)],
+        reference=reference,
+        rules=rules,
+    )
+    return tuple(_with_failures(finding, collected.scoring_failures) for finding in findings)
+
+
+def _with_failures(finding: Finding, failures: tuple[str, ...]) -> Finding:
+    """Say of a missing day what validation said of it."""
+    if finding.check != "missing_day" or not failures:
+        return finding
+    told = [failure for failure in failures if finding.subject in failure] or failures
+    return finding.model_copy(update={"reason": f"{finding.reason}; validation said: {' · '.join(told[:3])}"})
