@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from evergreen.cli.arguments import ModelArgument, find_definition, read_settings
 from evergreen.cli.console import standard_output
-from evergreen.cli.outcome import OUTCOME_STYLES
+from evergreen.cli.outcome import OUTCOME_STYLES, SEVERITY_STYLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Everything, for a program to read.")] = False,
     last: Annotated[int, typer.Option("--last", "-n", min=1, help="How many moves and decisions to show.")] = SHOWN,
 ) -> None:
-    """Show a model's champion, the way back, the last decisions, the last validation and the days scored.
+    """Show a model's champion, the way back, the last decisions and nights, the last validation and the days scored.
 
     Example: evergreen status flight_delays
     """
@@ -68,6 +68,11 @@ def _lines(found: ModelStatus) -> Iterator[tuple[str, str]]:
             "trained",
             f"{candidate.name} on {candidate.training_rows:,} rows through {candidate.trained_through:%Y-%m-%d}{measured}",
         )
+    for watched in found.nights:
+        cause = "" if watched.cause == "nothing" else f" ({watched.cause.replace('_', ' ')})"
+        style = SEVERITY_STYLES.get(watched.severity, "bold")
+        what = f"[{style}]{watched.action}[/]{cause}"
+        yield "watched", f"{watched.decision_id[:12]} as of {watched.as_of:%Y-%m-%d}: {what}, {escape(watched.reasons[0])}"
     yield from _nights(found)
 
 

@@ -47,6 +47,19 @@ class ScoredDays(Result):
     """The newest days between the first and the last that were never scored, at most ten."""
 
 
+class WatchedNight(Result):
+    """What monitoring decided in one night."""
+
+    decision_id: str
+    as_of: AwareDatetime
+    cause: str
+    action: str
+    severity: str
+    reasons: tuple[str, ...]
+    starts_training: bool
+    report_uri: str
+
+
 class DiskUse(Result):
     """Bytes of a model's local stores; S3 is not asked."""
 
@@ -75,6 +88,8 @@ class ModelStatus(Result):
     evaluation: Evaluation | None
     """The newest evaluation."""
     validation: ValidationNight | None
+    nights: tuple[WatchedNight, ...]
+    """What monitoring decided, newest first."""
     scored: ScoredDays
     disk: DiskUse | None
     """None where everything is on S3."""

@@ -41,6 +41,7 @@ def model_page(settings: Settings, name: str) -> str:
         )
     found = model_status(settings, definitions[name])
     reports = {record.id: _below_reports(settings, record.report_uri) for record in found.decisions}
+    reports |= {night.decision_id: _below_reports(settings, night.report_uri) for night in found.nights}
     validation = _below_reports(settings, found.validation.report_uri) if found.validation else ""
     return render_page("model.html", title=found.model, status=found, reports=reports, validation_report=validation)
 

@@ -15,6 +15,7 @@ from evergreen.registry.decisions import DecisionStore
 from evergreen.registry.releases import ReleaseRegistry
 from evergreen.status.aliases import alias_state
 from evergreen.status.answers import ModelStatus
+from evergreen.status.nights import watched_nights
 from evergreen.status.stored import disk_use, newest_candidates, newest_evaluation, newest_validation, scored_days
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from evergreen.registry.timeline import ReleaseEvent
     from evergreen.results import ChampionVersion
     from evergreen.settings import Settings
+    from evergreen.status.answers import WatchedNight
 
 LAST = 10
 """Releases and decisions shown unless more are asked for."""
@@ -41,7 +43,7 @@ def model_status(settings: Settings, definition: ModelDefinition, *, last: int =
         DigestMismatchError: A decision record was changed after it was written.
     """
     model, files = definition.name, Files.from_settings(settings)
-    champion, previous, timeline, decisions = _books(settings, model, last)
+    champion, previous, timeline, decisions, nights = _books(settings, model, last)
     return ModelStatus(
         model=model,
         title=definition.title,
@@ -54,6 +56,7 @@ def model_status(settings: Settings, definition: ModelDefinition, *, last: int =
         candidates=newest_candidates(settings, model, files),
         evaluation=newest_evaluation(settings, model, files),
         validation=newest_validation(settings, model, files),
+        nights=nights,
         scored=scored_days(settings, model, files),
         disk=disk_use(settings, model),
     )
@@ -61,14 +64,21 @@ def model_status(settings: Settings, definition: ModelDefinition, *, last: int =
 
 def _books(
     settings: Settings, model: str, last: int
-) -> tuple[ChampionVersion | None, ChampionVersion | None, tuple[ReleaseEvent, ...], tuple[DecisionRecord, ...]]:
-    """Return champion, previous, timeline and decisions; nothing before anybody wrote, and looking makes no file."""
+) -> tuple[
+    ChampionVersion | None,
+    ChampionVersion | None,
+    tuple[ReleaseEvent, ...],
+    tuple[DecisionRecord, ...],
+    tuple[WatchedNight, ...],
+]:
+    """Return champion, previous, timeline, decisions and nights; nothing before anybody wrote, and looking makes no file."""
     url = make_url(settings.database_url)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        return None, None, (), ()
+        return None, None, (), (), ()
     registry = ReleaseRegistry(settings)
     timeline = tuple(registry.timeline(model, limit=last))
     champion = registry.version(model, timeline[0].version) if timeline else None
     before = timeline[0].previous_version if timeline else None
     previous = registry.version(model, before) if before else None
-    return champion, previous, timeline, tuple(DecisionStore(settings.database_url).list(model, limit=last))
+    decisions = tuple(DecisionStore(settings.database_url).list(model, limit=last))
+    return champion, previous, timeline, decisions, watched_nights(settings, model, last)

@@ -8,8 +8,10 @@ import pyarrow as pa
 import pytest
 
 from evergreen.files import Files
+from evergreen.observation import NightDecision
 from evergreen.registry.aliases import MlflowAliases
 from evergreen.registry.mlflow_client import open_client
+from evergreen.registry.nights import NightStore
 from evergreen.results import Outcome
 from evergreen.settings import Settings
 from evergreen.stages.register import register
@@ -31,7 +33,7 @@ def settings(tmp_path):
 def test_before_anything_happened_looking_makes_nothing(settings):
     status = model_status(settings, a_definition())
     assert (status.champion, status.previous, status.evaluation, status.validation) == (None, None, None, None)
-    assert (status.timeline, status.decisions, status.candidates) == ((), (), ())
+    assert (status.timeline, status.decisions, status.candidates, status.nights) == ((), (), (), ())
     assert (status.aliases.expected, status.aliases.shown, status.aliases.drift) == ({}, {}, ())
     assert status.scored.days == 0
     assert not Path(settings.home).exists()
@@ -48,6 +50,34 @@ def test_champion_previous_timeline_and_decisions(settings):
     assert status.decisions[0].reasons == ("better than what there was",)
     assert len(model_status(settings, a_definition(), last=1).decisions) == 1
     assert status.disk.artifacts_bytes > 1000
+
+
+def test_the_last_nights_newest_first_with_what_was_decided(settings):
+    store = NightStore(settings.database_url)
+    for day in (1, 2, 3):
+        store.record(a_night(datetime(2026, 5, day, 1, tzinfo=UTC)))
+    status = model_status(settings, a_definition(), last=2)
+    assert [night.as_of.day for night in status.nights] == [3, 2]
+    assert (status.nights[0].action, status.nights[0].reasons) == ("log", ("temp moved",))
+
+
+def a_night(as_of):
+    digests = ("bundle_digest", "diagnosis_digest", "policy_digest", "past_digest")
+    return NightDecision(
+        model=MODEL,
+        as_of=as_of,
+        release_version="1",
+        cause="covariate_shift",
+        action="log",
+        severity="warning",
+        reasons=("temp moved",),
+        alarms=(),
+        probed=False,
+        starts_training=False,
+        new_rows=0,
+        probe_digest=None,
+        **dict.fromkeys(digests, "0" * 32),
+    )
 
 
 class TestAliases:
