@@ -1,160 +1,112 @@
-"""A model with a champion, its answers and labels that come night by night: what the checks of monitoring look at."""
+"""Nights as monitoring sees them: observations, past nights and diagnoses, quiet unless a test says otherwise."""
 
-from __future__ import annotations
+from datetime import UTC, date, datetime, timedelta
 
-from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
-
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-
-from evergreen.digests import digest_bytes
-from evergreen.files import Files
-from evergreen.registry.decisions import DecisionStore
-from evergreen.results import Outcome
-from evergreen.settings import Settings
-from evergreen.stages.collect import collect
-from evergreen.tables.addresses import labels_uri, outcomes_uri, predictions_uri
-from evergreen.tables.day_table import DAY, DIGEST, POSITION, DayTable
-from gate_measurements import measurement
-from gate_simulation import judged_model
-from released_models import (
-    AS_OF,
-    MODEL,
-    Judged,
-    a_bundle,
-    a_definition,
-    a_feature_set,
-    a_frame,
-    judge,
-    release_without_mlflow,
+from evergreen.definitions.monitoring import Monitoring
+from evergreen.definitions.retraining import Probe, Retraining
+from evergreen.observation import (
+    Action,
+    Cause,
+    CheckKind,
+    Diagnosis,
+    Finding,
+    Observation,
+    PastNight,
+    ProbeMeasurement,
+    Severity,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+AS_OF = datetime(2013, 6, 1, 7, tzinfo=UTC)
+NIGHT = timedelta(days=1)
+MONITORING = Monitoring()
+RETRAINING = Retraining(probe=Probe(confidence=0.95))
+LONG_AGO = AS_OF - timedelta(days=10)
+"""Released longer ago than the cooldown, more recently than a probe without an alarm is due."""
 
-    from evergreen.definitions.model import ModelDefinition
-    from evergreen.results import ChampionVersion, Collected, FeatureSet
+CHECKS = {
+    CheckKind.QUALITY: ("null_share", "temp"),
+    CheckKind.DRIFT: ("feature_drift", "temp"),
+    CheckKind.PERFORMANCE: ("metric", "roc_auc"),
+    CheckKind.OPERATIONS: ("run_time", "scoring"),
+}
 
-FIRST = date(2013, 3, 1)
-RELEASED = AS_OF.date()
-MONITORING = {"window": "7d", "performance": {"window": "14d", "mature_after": "7d", "min_rows": 200, "resamples": 200}}
+
+def finding(check, subject, severity=Severity.OK, *, days=(), reason=None):
+    words = reason or f"{subject} is {severity} by {check}"
+    return Finding(check=check, subject=subject, severity=severity, value=0.5, limit=0.4, days=days, reason=words)
 
 
-class WatchedModel:
-    """Rows from 1 March on, 20 a day; the first champion counts from 1 April, 07:00 UTC, and has learned from 1 to 4 March."""
+def observation(kind, *findings, as_of=AS_OF, version="3"):
+    return Observation(
+        model="flights",
+        as_of=as_of,
+        kind=kind,
+        release_version=version,
+        bundle_digest=version and "b" * 32,
+        first_day=date(2013, 5, 25),
+        last_day=date(2013, 5, 31),
+        rows=1000,
+        findings=findings,
+    )
 
-    def __init__(self, home: Path, *, days: int = 60, rows_a_day: int = 20, monitoring: object = None) -> None:
-        self.settings = Settings(home=home)
-        self.files = Files()
-        self.definition: ModelDefinition = a_definition(monitoring=monitoring or MONITORING, schedule={"at": "07:00"})
-        self.frame = a_frame(rows=days * rows_a_day, seed=7, days=days)
-        self.frame["_slice_carrier"] = self.frame["carrier"]
-        self.features: FeatureSet = a_feature_set(self.settings, self.frame)
-        self.champion: ChampionVersion = self.release(1, "logistic_regression")
-        random = np.random.default_rng(5)
-        self.frame["_said"] = random.uniform(0.05, 0.6, len(self.frame))
-        self.labels = pd.DataFrame(
-            {
-                "_key": self.frame["_key"],
-                "_day": self.frame["_day"],
-                "_label": (random.random(len(self.frame)) < self.frame["_said"]).astype(float),
-                "_label_available_at": self.frame["_event_time"] + timedelta(days=1),
-            }
-        )
 
-    def release(self, number: int, algorithm: str, *, day: date = RELEASED, auc: float = 0.7) -> ChampionVersion:
-        """Train, measure, decide as of a day's night, and release."""
-        candidate = a_bundle(self.settings, algorithm, seed=number)
-        judged = judged_model("challenger").model_copy(update={"bundle_digest": candidate.bundle_digest})
-        data = measurement(
-            champion=False, models=(judged, judged_model("baseline")), metrics={"roc_auc": (auc, None, 0.6)}
-        ).to_bytes()
-        uri = f"{self.settings.results_uri}/{MODEL}/evaluate/measurement-{digest_bytes(data)}.json"
-        self.files.write_bytes(uri, data)
-        against = None if number == 1 else str(number - 1)
-        plain = judge(self.settings, candidate, against=against, outcome=Outcome.KEEP)
-        changes = {
-            "as_of": self.night(day),
-            "outcome": Outcome.PROMOTE,
-            "measurement_uri": uri,
-            "measurement_digest": digest_bytes(data),
-        }
-        record = DecisionStore(self.settings.database_url).record(plain.record.model_copy(update=changes))
-        verdict = plain.verdict.model_copy(update={"decision_id": record.id})
-        return release_without_mlflow(self.settings, number, Judged(candidate, verdict, record))
+def observations(*, as_of=AS_OF, version="3", **severities):
+    """One observation per kind; `drift=Severity.CRITICAL` makes its finding so, `drift=None` leaves the kind out."""
+    found = {}
+    for kind, (check, subject) in CHECKS.items():
+        severity = severities.get(kind.value, Severity.OK)
+        if severity is not None:
+            found[kind] = observation(kind, finding(check, subject, severity), as_of=as_of, version=version)
+    return found
 
-    def night(self, day: date) -> datetime:
-        """The nightly moment of a day."""
-        return self.definition.schedule.moment(day)
 
-    def say(
-        self,
-        first: date,
-        last: date,
-        *,
-        champion: ChampionVersion | None = None,
-        as_of: datetime | None = None,
-        change: Callable[[pd.Series], pd.Series] = lambda said: said,
-    ) -> None:
-        """Answer some days as `score_day` does, each in its own night unless an as-of is named."""
-        champion = champion or self.champion
-        table = DayTable(predictions_uri(self.settings, MODEL), self.files)
-        version = table.version()
-        present = {} if version is None else table.partitions(version)
-        written = {}
-        for day in [first + timedelta(days=n) for n in range((last - first).days + 1)]:
-            rows = self._answers(day, champion, as_of or self.night(day + timedelta(days=1)), change)
-            if day in present:
-                older = table.read(version, days=[day]).drop_columns([DAY, DIGEST, POSITION])
-                number = max(older.column("_scoring").to_pylist()) + 1
-                rows = rows.set_column(rows.column_names.index("_scoring"), "_scoring", pa.array([number] * rows.num_rows))
-                rows = pa.concat_tables([older, rows.select(older.column_names)])
-            written[day] = rows
-        table.write_days(written)
+def past_night(nights_ago, *alarms, version="3", action=Action.LOG, cause=Cause.NOTHING, probed=False):
+    return PastNight(
+        as_of=AS_OF - nights_ago * NIGHT,
+        release_version=version,
+        cause=cause,
+        action=action,
+        alarms=alarms,
+        probed=probed,
+        decision_id=f"{nights_ago:032d}",
+    )
 
-    def _answers(
-        self, day: date, champion: ChampionVersion, as_of: datetime, change: Callable[[pd.Series], pd.Series]
-    ) -> pa.Table:
-        rows = self.frame[self.frame["_day"] == day]
-        said, moment, n = change(rows["_said"]), pa.timestamp("us", tz="UTC"), len(rows)
-        return pa.table(
-            {
-                "_key": pa.array(rows["_key"], pa.string()),
-                "_event_time": pa.array(rows["_event_time"], moment),
-                "probability": pa.array(said.to_numpy(), pa.float64()),
-                "decision": pa.array((said >= 0.4).to_numpy(), pa.bool_()),
-                "release_version": pa.array([champion.version] * n),
-                "bundle_digest": pa.array([champion.bundle_digest] * n),
-                "features_digest": pa.array(["f" * 32] * n),
-                "as_of": pa.array([as_of] * n, moment),
-                "_trained_through": pa.array([champion.trained_through] * n, moment),
-                "_features_uri": pa.array([self.features.uri] * n),
-                "_features_version": pa.array([self.features.version] * n, pa.int64()),
-                "_scoring": pa.array([1] * n, pa.int64()),
-            }
-        )
 
-    def land_labels(self, as_of: datetime) -> None:
-        """Bring the labels table up to an as-of, as `build_features` does."""
-        visible = self.labels[self.labels["_label_available_at"] <= as_of]
-        days = {
-            day: pa.Table.from_pandas(rows.drop(columns="_day").sort_values("_key"), preserve_index=False)
-            for day, rows in visible.groupby("_day")
-        }
-        if days:
-            DayTable(labels_uri(self.settings, MODEL), self.files).write_days(days)
+def diagnosis(**changes):
+    values = {
+        "model": "flights",
+        "as_of": AS_OF,
+        "release_version": "3",
+        "bundle_digest": "b" * 32,
+        "cause": Cause.CONCEPT_DRIFT,
+        "severity": Severity.CRITICAL,
+        "reasons": ("The answers have become worse.",),
+        "alarms": ("metric:roc_auc",),
+        "wants_probe": True,
+        "observations": {},
+    }
+    return Diagnosis.model_validate(values | changes)
 
-    def collect(self, day: date, *, land: bool = True, force: bool = False) -> Collected:
-        """One night: what has come by then is landed, then collected."""
-        as_of = self.night(day)
-        if land:
-            self.land_labels(as_of)
-        return collect(self.definition, self.settings, as_of, force=force)
 
-    def outcomes(self) -> pd.DataFrame:
-        """Every revision there is."""
-        table = DayTable(outcomes_uri(self.settings, MODEL), self.files)
-        return table.read(table.version()).to_pandas(date_as_object=True)
+def measurement(**changes):
+    values = {
+        "model": "flights",
+        "as_of": AS_OF,
+        "release_version": "3",
+        "bundle_digest": "b" * 32,
+        "metric": "roc_auc",
+        "champion": 0.69,
+        "refit": 0.71,
+        "improvement": 0.02,
+        "lower": 0.01,
+        "upper": 0.03,
+        "confidence": 0.95,
+        "training_rows": 50_000,
+        "probe_rows": 9_000,
+        "probe_days": 14,
+        "probe_positives": 1_800,
+        "probe_first_day": date(2013, 5, 11),
+        "probe_last_day": date(2013, 5, 24),
+        "rows_digest": "r" * 32,
+    }
+    return ProbeMeasurement.model_construct(**values | changes)

@@ -30,7 +30,7 @@ BOOSTING: dict[str, float] = {
 }
 """Where the champion is no boosted model: ordinary values that need no search to be near their best."""
 MOST_ROUNDS = 150
-"""A champion of more rounds is refitted in as many, each step larger in proportion: a little worse, which favours the champion."""
+"""A champion of more rounds is refitted in as many, each step larger in proportion: quick, if anything a little worse."""
 _LARGEST_STEP = 0.3
 INVERSE_PENALTY = 0.1
 CALIBRATION_SHARE = 0.2

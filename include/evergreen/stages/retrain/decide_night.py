@@ -111,12 +111,7 @@ def _reasons(
         done = "A training is started." if retraining.enabled else "No training is started: `retraining.enabled` is false."
         return (*told, *diagnosis.reasons, done)
     if answer is not None and answer.yes:
-        return (
-            f"{answer.reason} But {against[0][:1].lower()}{against[0][1:]}",
-            *against[1:],
-            *diagnosis.reasons,
-            _WORDS[action],
-        )
+        return (f"{answer.reason} There is no training tonight all the same.", *against, *diagnosis.reasons, _WORDS[action])
     if answer is not None and answer.yes is False:
         again = f"It is not asked again for {format_duration(retraining.cooldown)}."
         return (*told, *diagnosis.reasons, f"{_WORDS[action]} {again}")

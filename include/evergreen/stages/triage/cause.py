@@ -66,8 +66,9 @@ def _upstream_fault(faults: tuple[Finding, ...]) -> Explanation:
 def _incomplete(night: Night, kinds: list[CheckKind]) -> Explanation:
     names = " and ".join(kind.value for kind in kinds)
     lead = f"The night is incomplete, so nothing is concluded from it: nothing is known of {names}."
-    known = [finding for kind in CheckKind for finding in night.of(kind, Severity.CRITICAL)]
-    # What is critical for sure is told although it is not explained.
+    known = [
+        finding for kind in CheckKind if kind is not CheckKind.DRIFT for finding in night.of(kind, Severity.CRITICAL)
+    ]  # what is critical for sure is told although it is not explained; drift alone never is
     return Explanation(Cause.NOTHING, Severity.CRITICAL if known else Severity.UNKNOWN, sentences(lead, known))
 
 
