@@ -144,5 +144,5 @@ def _prepared(frame: pd.DataFrame, numeric: Sequence[str], categorical: Sequence
     }
     for name in categorical:
         values = frame[name].astype(object)
-        columns[name] = values.where(values.isna(), values.astype(str)).where(values.notna(), None)
+        columns[name] = values.map(str, na_action="ignore")
     return pd.DataFrame(columns).reset_index(drop=True)

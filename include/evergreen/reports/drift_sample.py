@@ -12,9 +12,11 @@ from evergreen.reference_profile import NumericProfile
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from evergreen.reference_profile import ColumnProfile
+
+    Floats = NDArray[np.float64]
 
 SEED = 20130101
 
@@ -53,14 +55,12 @@ def _draw(profile: ColumnProfile, n_rows: int, weekday_rows: ArrayLike | None, g
     return pd.Series(places[generator.choice(len(places), n_rows, p=weights / weights.sum())])
 
 
-def _weights(
-    table: np.ndarray[tuple[int, int], np.dtype[np.float64]], weekday_rows: ArrayLike | None
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _weights(table: Floats, weekday_rows: ArrayLike | None) -> Floats:
     """Return the weight of each place, shape (n_places,), in the wanted mix of weekdays."""
-    if weekday_rows is None:
-        return table.sum(axis=0)
-    totals = table.sum(axis=1)
-    wanted = np.where(totals > 0, np.asarray(weekday_rows, dtype=np.float64), 0.0)
-    if wanted.sum() == 0:  # the reference has none of these weekdays
-        return table.sum(axis=0)
-    return (table * (wanted / np.where(totals > 0, totals, 1.0))[:, None]).sum(axis=0)
+    weights = np.ones(len(table))
+    if weekday_rows is not None:
+        rows = table.sum(axis=1)
+        weights = np.divide(np.asarray(weekday_rows, dtype=np.float64), rows, out=np.zeros(len(table)), where=rows > 0)
+        if not weights.any():  # the reference has none of these weekdays
+            weights = np.ones(len(table))
+    return np.asarray(weights @ table, dtype=np.float64)

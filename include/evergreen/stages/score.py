@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from evergreen.results import ScoredDay
 from evergreen.tables.addresses import predictions_uri
 from evergreen.tables.day_table import DayTable
 from evergreen.tables.feature_frames import read_features
+from evergreen.tables.run_facts import RunFacts, keep_run_facts, peak_memory_mb
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -113,7 +115,7 @@ def score_day(
         RequestError: The day is not complete, or lies before the features.
         StoreUnavailableError: A store did not answer.
     """
-    files = Files.from_settings(settings)
+    files, started = Files.from_settings(settings), perf_counter()
     served = _vouched_champion(definition, settings, champion)
     manifest, contents = read_bundle(files, served.bundle_uri, served.bundle_digest)
     _require_fitting(features, served, manifest.feature_layout.digest)
@@ -142,6 +144,9 @@ def score_day(
         return _scored(table, served, day, answers, table.version(), written=False)
     _tell_if_seen(served, day, answers)
     done = table.change_day(day, lambda rows: _added(rows, answers))
+    seconds, rows, peak = perf_counter() - started, answers.num_rows, peak_memory_mb()
+    cost = RunFacts(stage="score", as_of=features.as_of, day=day, seconds=seconds, rows=rows, peak_memory_mb=peak)
+    keep_run_facts(cost, settings, definition.name, files)
     return _scored(table, served, day, answers, done.version, written=bool(done.written))
 
 

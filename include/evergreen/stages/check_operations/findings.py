@@ -28,7 +28,7 @@ def operations_findings(
     answers: pd.DataFrame,
     *,
     runs: Sequence[RunFacts],
-    feature_age_hours: Mapping[date, float],
+    feature_age_hours: Mapping[str, float],
     hours_unwatched: float | None,
     reference: ReferenceProfile | None,
     rules: Operations,
@@ -38,7 +38,7 @@ def operations_findings(
     Args:
         answers: `_day`, `probability` and `decision` of the window.
         runs: What the scoring runs of the window cost.
-        feature_age_hours: Per day, hours between the newest raw row that was readable and the nightly moment.
+        feature_age_hours: Per raw table, hours between the end of its newest day and the night.
         hours_unwatched: Hours since the night before; None where there was none.
         reference: The release's own reference, if there is one.
         rules: The thresholds.
@@ -48,7 +48,7 @@ def operations_findings(
     return (
         _largest("run_time", "scoring", [(r.day, r.seconds / 60) for r in runs], rules.max_run_minutes, "minutes"),
         _largest("memory", "scoring", [(r.day, r.peak_memory_mb) for r in runs], rules.max_memory_mb, "MB"),
-        _largest("feature_age", "entities", feature_age_hours.items(), rules.max_feature_age.total_seconds() / 3600, "hours"),
+        _feature_age(feature_age_hours, rules.max_feature_age.total_seconds() / 3600),
         _unwatched(hours_unwatched, rules.max_hours_unwatched),
         _null_answers(by_day, rules.max_null_answer_share),
         _constant_answers(by_day, rules.min_distinct_answers),
@@ -73,6 +73,17 @@ def _largest(check: str, subject: str, values: Iterable[tuple[date, float]], lim
         days=over,
         reason=f"{check.replace('_', ' ')} of {subject} was {value:,.1f} {unit} on {day}; up to {limit:,.0f} is allowed",
     )
+
+
+def _feature_age(hours: Mapping[str, float], limit: float) -> Finding:
+    if not hours:
+        reason = "no raw table is kept by day"
+        return Finding(check="feature_age", subject="tables", severity=Severity.UNKNOWN, limit=limit, reason=reason)
+    table = max(hours, key=lambda each: (hours[each], each))
+    value = hours[table]
+    severity = Severity.CRITICAL if value > limit else Severity.WARNING if value > WARN_AT * limit else Severity.OK
+    reason = f"the newest day of `{table}` ended {value:,.0f} hours before the night; up to {limit:,.0f} is allowed"
+    return Finding(check="feature_age", subject=table, severity=severity, value=value, limit=limit, reason=reason)
 
 
 def _unwatched(hours: float | None, limit: float) -> Finding:

@@ -1,0 +1,89 @@
+"""The stage: read what the window's runs cost and answered, judge it, keep what was seen."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from evergreen.features.windows import start_of_day
+from evergreen.files import Files
+from evergreen.observation import CheckKind, Observation
+from evergreen.predictors.bundle import read_profile
+from evergreen.registry.nights import NightStore
+from evergreen.stages.check_operations.findings import operations_findings
+from evergreen.tables.addresses import raw_uri
+from evergreen.tables.day_table import DayTable
+from evergreen.tables.observations import keep_observation
+from evergreen.tables.run_facts import read_run_facts
+from evergreen.tables.watched_rows import read_watched
+
+if TYPE_CHECKING:
+    from evergreen.definitions import ModelDefinition
+    from evergreen.observation import Finding
+    from evergreen.results import ChampionVersion, CheckedNight, Collected
+    from evergreen.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+def check_operations(definition: ModelDefinition, collected: Collected, settings: Settings) -> CheckedNight:
+    """Look at the machinery that answered the window: what it cost, how old its data is, what kind of answers it gave.
+
+    Args:
+        definition: The model.
+        collected: What `collect` returned.
+        settings: Where things are.
+
+    Raises:
+        DigestMismatchError: The champion's bundle is not the one that was decided on.
+        DataError: A version of a table is gone.
+        StoreUnavailableError: A store did not answer.
+    """
+    files, champion = Files.from_settings(settings), collected.champion
+    findings = () if champion is None else _findings(definition, collected, champion, settings, files)
+    observation = Observation(
+        model=collected.model,
+        as_of=collected.as_of,
+        kind=CheckKind.OPERATIONS,
+        release_version=champion and champion.version,
+        bundle_digest=champion and champion.bundle_digest,
+        first_day=min(collected.scored_rows, default=None),
+        last_day=max(collected.scored_rows, default=None),
+        rows=sum(collected.scored_rows.values()),
+        findings=findings,
+    )
+    checked = keep_observation(observation, settings, files)
+    logger.info("%s: %s", definition.name, checked.headline)
+    return checked
+
+
+def _findings(
+    definition: ModelDefinition, collected: Collected, champion: ChampionVersion, settings: Settings, files: Files
+) -> tuple[Finding, ...]:
+    rows = read_watched(collected, files, collected.first_day, collected.last_day)
+    return operations_findings(
+        rows[["_day", "probability", "decision"]],
+        runs=read_run_facts(settings, collected.model, "score", files, first_day=collected.first_day, as_of=collected.as_of),
+        feature_age_hours=_feature_age_hours(definition, collected, settings, files),
+        hours_unwatched=_hours_unwatched(collected, settings),
+        reference=read_profile(files, champion.bundle_uri, champion.bundle_digest),
+        rules=definition.monitoring.operations,
+    )
+
+
+def _feature_age_hours(definition: ModelDefinition, collected: Collected, settings: Settings, files: Files) -> dict[str, float]:
+    """Return, per raw table kept by day, how long before the night its newest day had ended; 0 for a day not yet over."""
+    schedule, ages = definition.schedule, {}
+    tonight = schedule.day_of(collected.as_of)
+    for name in definition.data.tables:
+        days = [day for day in DayTable(raw_uri(settings, collected.model, name), files).partitions() if day <= tonight]
+        if days and max(days) > min(days):  # one day alone is a table without days
+            ended = start_of_day(schedule, max(days) + timedelta(days=1))
+            ages[name] = max((collected.as_of - ended) / timedelta(hours=1), 0.0)
+    return ages
+
+
+def _hours_unwatched(collected: Collected, settings: Settings) -> float | None:
+    before = NightStore(settings.database_url).nights(collected.model, collected.as_of, 1)
+    return (collected.as_of - before[0].as_of) / timedelta(hours=1) if before else None
