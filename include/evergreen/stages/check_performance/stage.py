@@ -10,7 +10,7 @@ import pandas as pd
 from evergreen.features.windows import start_of_day
 from evergreen.files import Files
 from evergreen.observation import CheckKind, Finding, Observation
-from evergreen.predictors.bundle import load_predictor
+from evergreen.predictors.bundle import read_bundle
 from evergreen.stages.check_performance.cohort import LABEL_DAYS, ONE_DAY
 from evergreen.stages.check_performance.expected import expected_metrics
 from evergreen.stages.check_performance.findings import performance_findings
@@ -49,11 +49,12 @@ def check_performance(definition: ModelDefinition, collected: Collected, setting
     rules = definition.monitoring.performance
     rows = _rows(definition, collected, champion, files)
     mature = last_mature_day(definition.schedule, collected.as_of, rules.mature_after)
+    manifest, _ = read_bundle(files, champion.bundle_uri, champion.bundle_digest)
     findings = performance_findings(
         rows,
         expected=expected_metrics(champion, settings, files),
         rules=rules,
-        threshold=load_predictor(files, champion.bundle_uri, champion.bundle_digest).manifest.threshold,
+        threshold=manifest.threshold,
         costs=definition.training.costs,
         last_mature_day=mature,
     )

@@ -48,7 +48,7 @@ def unscored_days(
 def validation_failures(
     definition: ModelDefinition, days: Iterable[date], validations: DayTable, as_of: datetime
 ) -> tuple[str, ...]:
-    """Return what validation refused in the nights that should have scored some days, in plain sentences.
+    """Return what validation refused from the night on that should have scored the first of some days, newest night first.
 
     Args:
         definition: The model.
@@ -56,18 +56,18 @@ def validation_failures(
         validations: The record of nights.
         as_of: Nothing later is read.
     """
-    nights = {scoring_moment(definition, day): day for day in days}
     version = validations.version()
-    if version is None or not nights:
+    since = min((scoring_moment(definition, day) for day in days), default=None)
+    if version is None or since is None:
         return ()
-    folders = sorted({definition.schedule.day_of(moment) for moment in nights})
-    rows = validations.read(version, days=folders)
+    first, last = definition.schedule.day_of(since), definition.schedule.day_of(as_of)
+    rows = validations.read(version, days=[first + timedelta(days=number) for number in range((last - first).days + 1)])
     failed = pc.equal(rows.column("outcome"), CheckOutcome.FAILED.value)
-    rows = rows.filter(pc.and_(failed, pc.less_equal(rows.column("as_of"), pa.scalar(as_of, TIMESTAMP))))
-    told = {
-        f"{nights[row['as_of']]}: {row['table']}: {row['name']} {row['target']}".rstrip()
-        + f": found {row['found']}, allowed {row['allowed']}": None
-        for row in rows.to_pylist()
-        if row["as_of"] in nights
-    }
+    by_then = pc.less_equal(rows.column("as_of"), pa.scalar(as_of, TIMESTAMP))
+    rows = rows.filter(pc.and_(failed, by_then)).sort_by([("as_of", "descending")])
+    told: dict[str, None] = {}
+    for row in rows.to_pylist():
+        what = f"{row['table']}: {row['name']} {row['target']}".rstrip()
+        night = definition.schedule.day_of(row["as_of"])
+        told[f"night of {night}: {what}: found {row['found']}, allowed {row['allowed']}"] = None
     return tuple(told)[:_MOST_FAILURES]
