@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,12 @@ import psycopg
 import requests
 
 from evergreen.cli.stack.health import airflow_problems, loopback_session, warm_up_airflow
+from evergreen.registry.decisions import DecisionRecord, DecisionStore
+from evergreen.registry.releases import ReleaseRegistry
 from evergreen.registry.requests import RequestStore
+from evergreen.results import ChampionVersion, Outcome
+from evergreen.settings import Settings
+from released_models import Nowhere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -162,6 +168,7 @@ class EventStack:
         self._spawn("moto", [str(Path(sys.executable).parent / "moto_server"), "-H", "127.0.0.1", "-p", str(self.aws_port)])
         self._make_queue_and_bucket()
         self._write_definition()
+        release_a_champion(Settings(home=self.home, database_url=self.database_url), MODEL)
         airflow = [sys.executable, "-m", "airflow"]
         subprocess.run([*airflow, "db", "migrate"], env=self.environment, check=True, capture_output=True, timeout=180)
         began = time.time()
@@ -349,6 +356,42 @@ class EventStack:
     def quiet(self) -> bool:
         """Return whether no wake-up is under way."""
         return all(state in ("success", "failed") for state in self.runs("events").values())
+
+
+def release_a_champion(settings: Settings, model: str) -> None:
+    """Put a champion into our own books: without one there is nothing to score with, and no day asks for it."""
+    now = datetime.now(UTC)
+    record = DecisionStore(settings.database_url).record(
+        DecisionRecord(
+            model=model,
+            as_of=now,
+            outcome=Outcome.PROMOTE,
+            reasons=("first",),
+            challenger_name="baseline",
+            challenger_digest="b",
+            champion_version=None,
+            champion_digest=None,
+            holdout_digest="h",
+            measurement_digest="m",
+            gate_digest="g",
+            measurement_uri="/m",
+            report_uri="/r",
+            mlflow_run_id="run",
+        )
+    )
+    version = ChampionVersion(
+        model=model,
+        version="1",
+        bundle_uri="/bundle",
+        bundle_digest="b",
+        decision_id=record.id,
+        mlflow_run_id="run",
+        trained_through=now,
+        features_source_digest="s",
+    )
+    registry = ReleaseRegistry(settings, mirror=Nowhere())
+    registry.register(version)
+    registry.promote(model, "1", record.id, None, actor="test")
 
 
 def answers(session: requests.Session, url: str) -> bool:

@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 import pytest
 
+from event_stack import release_a_champion
 from evergreen.registry.requests import RequestStore
 from evergreen.settings import Settings
 
@@ -107,6 +108,7 @@ def test_events_that_woke_no_run_are_taken_in_and_each_unit_is_started_once(shop
 
 
 def test_days_that_landed_start_work_though_nobody_spoke_of_them(shop):
+    release_a_champion(shop.settings, shop.name)
     shop.land("2026-03-01", "2026-03-02", ".2026-03-03")
     outcome = shop.wake_up()
     assert outcome.returned["compare"]["missing"] == ["scoring 2026-03-01", "scoring 2026-03-02", "training 2026-03-02"]

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import Param
 
+from evergreen.connect.run import AS_OF_PATTERN
+
 if TYPE_CHECKING:
     from evergreen.definitions import ModelDefinition
-
-_AS_OF_PATTERN = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2}))?$"
 
 
 def night_params(definition: ModelDefinition) -> dict[str, Param]:
@@ -18,7 +18,7 @@ def night_params(definition: ModelDefinition) -> dict[str, Param]:
         "as_of": Param(
             None,
             type=["null", "string"],
-            pattern=_AS_OF_PATTERN,
+            pattern=AS_OF_PATTERN,
             title="As-of",
             description=f"The moment the run pretends it is: a date (its {definition.schedule.at} in "
             f"{definition.schedule.timezone}) or a moment with its offset. Empty: the run's own night.",

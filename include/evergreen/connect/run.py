@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NO_DATE = "none"
+AS_OF_PATTERN = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2}))?$"
+"""How a form, and so whoever fills it in, writes an as-of."""
 
 
 @dataclass(frozen=True)

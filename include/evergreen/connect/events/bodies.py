@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from evergreen.connect.run import resolve_as_of
+from evergreen.connect.run import AS_OF_PATTERN, resolve_as_of
 from evergreen.definitions.events import WorkKind
 from evergreen.digests import digest_json
 from evergreen.errors import RequestError
@@ -36,7 +36,7 @@ class Body(BaseModel):
     """What to start."""
     key: Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
     """The caller's own name of this unit of work: the same key never starts it twice."""
-    as_of: str | None = None
+    as_of: Annotated[str, StringConstraints(pattern=AS_OF_PATTERN)] | None = None
     """The moment the run pretends it is; default the newest nightly moment when the event came."""
     reason: Annotated[str, StringConstraints(max_length=300)] | None = None
     """Why; kept with the run."""

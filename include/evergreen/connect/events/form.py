@@ -5,6 +5,7 @@ from __future__ import annotations
 from airflow.sdk import Param
 
 from evergreen.connect.events.bodies import KEY_PATTERN
+from evergreen.connect.run import AS_OF_PATTERN
 
 
 def events_params() -> dict[str, Param]:
@@ -27,7 +28,7 @@ def events_params() -> dict[str, Param]:
         "as_of": Param(
             None,
             type=["null", "string"],
-            maxLength=40,
+            pattern=AS_OF_PATTERN,
             title="As-of",
             description="The moment the run pretends it is. Empty: the newest nightly moment.",
         ),

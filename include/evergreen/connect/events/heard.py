@@ -16,6 +16,9 @@ _log = logging.getLogger(__name__)
 
 READ_THROUGH = "read_through"
 """Key in the asset's state store: the time of the newest event that was read."""
+FAILURES = "failed_readings"
+"""Key in the asset's state store: how many runs in a row could not read the table."""
+MOST_FAILURES = 5
 OVERLAP = timedelta(minutes=10)
 """Read again before it: an event gets its time before its transaction ends, so an older one may appear after a newer one."""
 PAGE = 500
@@ -29,6 +32,8 @@ class Heard:
     """Airflow's asset events, each with `timestamp` and `extra`."""
     read_through: datetime | None
     """Through which moment all of them are among these; None when only those that woke this run are."""
+    read_before: datetime | None = None
+    """Through which moment an earlier run had read them; those among these are repetitions."""
 
 
 def listen(context: Mapping[str, Any], asset: Asset) -> Heard:
@@ -46,16 +51,33 @@ def listen(context: Mapping[str, Any], asset: Asset) -> Heard:
     try:
         found = _read(context["inlet_events"][asset], known - OVERLAP if known else None)
     except Exception as error:  # whatever the reason, the events that woke this run must not be lost with it
+        return _only(mine, context, asset, error)
+    newest = max((event.timestamp for event in found), default=known)
+    return Heard((*mine, *_others(found, mine)), newest, known)
+
+
+def _only(mine: tuple[Any, ...], context: Mapping[str, Any], asset: Asset, error: Exception) -> Heard:
+    """Return the events that woke this run; after too many failures in a row, give up those that nobody can read.
+
+    Airflow never again tells of events whose run was deleted or marked while it was queued. Nothing after them could be read.
+    """
+    state = context["asset_state_store"][asset]
+    failures = int(state.get(FAILURES, 0)) + 1
+    state.set(FAILURES, failures)
+    if failures < MOST_FAILURES:
         _log.warning("only the events of this run could be read; the next run reads the others: %s", error)
         return Heard(mine, None)
-    newest = max((event.timestamp for event in found), default=known)
-    return Heard((*mine, *_others(found, mine)), newest)
+    now = context["dag_run"].run_after
+    _log.error("no event up to %s that woke no run could be read in %d runs; they are passed over: %s", now, failures, error)
+    return Heard(mine, now)
 
 
 def remember(context: Mapping[str, Any], asset: Asset, heard: Heard) -> None:
     """Note through which moment all events were read and written down."""
     if heard.read_through is not None:
-        context["asset_state_store"][asset].set(READ_THROUGH, heard.read_through.isoformat())
+        state = context["asset_state_store"][asset]
+        state.set(READ_THROUGH, heard.read_through.isoformat())
+        state.set(FAILURES, 0)
 
 
 def _read(events: Any, after: datetime | None) -> list[Any]:

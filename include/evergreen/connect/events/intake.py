@@ -27,11 +27,17 @@ class Taken:
     counts: dict[str, int]
     """Events and messages heard, requests among them, requests refused."""
     receipts: tuple[tuple[str, str], ...]
-    """Queue messages that are written down: id and handle."""
+    """Queue messages that are written down and not deleted yet: id and handle."""
 
 
 def take_in(
-    definition: ModelDefinition, settings: Settings, events: Sequence[Any], form: Mapping[str, Any], heard_at: datetime
+    definition: ModelDefinition,
+    settings: Settings,
+    events: Sequence[Any],
+    form: Mapping[str, Any],
+    heard_at: datetime,
+    *,
+    read_before: datetime | None = None,
 ) -> Taken:
     """Record what events and form ask for.
 
@@ -41,6 +47,7 @@ def take_in(
         events: Airflow's asset events, each with `timestamp` and `extra`.
         form: Fields of the run's own form.
         heard_at: When the run was asked for; an event brings its own moment.
+        read_before: Messages of events up to this moment were deleted by an earlier run.
 
     Raises:
         StoreUnavailableError: The database did not answer.
@@ -63,7 +70,8 @@ def take_in(
         if problem is not None:
             refused.append(_refusal(definition, each, problem))
     store.refuse(refused)
-    receipts = tuple(each.receipt for each, _ in said if each.receipt is not None)
+    new = [each for each, moment in said if read_before is None or moment > read_before]
+    receipts = tuple(each.receipt for each in new if each.receipt is not None)
     return Taken({"heard": len(said), "requests": len(asked), "refused": len(refused)}, receipts)
 
 

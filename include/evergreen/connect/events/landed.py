@@ -69,7 +69,7 @@ def requests_for_landed(definition: ModelDefinition, settings: Settings, now: da
     """
     from evergreen.registry.requests import RequestStore
 
-    rules = definition.events.landing if definition.events else ()
+    rules = _possible(definition, settings)
     landed = _landed(definition, settings, {table for rule in rules for table in tables_of(definition, rule)})
     store = RequestStore(settings.database_url)
     missing: list[WorkRequest] = []
@@ -80,6 +80,16 @@ def requests_for_landed(definition: ModelDefinition, settings: Settings, now: da
         done = _scored(definition, settings) if left and rule.starts == "scoring" else frozenset()
         missing.extend(_request(definition, rule, day) for day in left if day not in done)
     return missing
+
+
+def _possible(definition: ModelDefinition, settings: Settings) -> list[Landing]:
+    """Return the rules whose work can be done: a day that lands before the first champion waits for it."""
+    from evergreen.registry.releases import ReleaseRegistry
+
+    rules = list(definition.events.landing) if definition.events else []
+    if not any(rule.starts == "scoring" for rule in rules) or ReleaseRegistry(settings).champion(definition.name):
+        return rules
+    return [rule for rule in rules if rule.starts != "scoring"]
 
 
 def _request(definition: ModelDefinition, rule: Landing, day: date) -> WorkRequest:

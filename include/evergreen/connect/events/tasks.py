@@ -31,7 +31,8 @@ def take() -> XCom:
     definition, settings = _woken_model(context)
     asset = context["task"].inlets[0]
     heard = listen(context, asset)
-    taken = take_in(definition, settings, heard.events, context["params"], context["dag_run"].run_after)
+    asked_at, before = context["dag_run"].run_after, heard.read_before
+    taken = take_in(definition, settings, heard.events, context["params"], asked_at, read_before=before)
     # Only what is written down may be forgotten elsewhere.
     acknowledge(definition, taken.receipts)
     remember(context, asset, heard)

@@ -106,7 +106,7 @@ def test_a_wrong_body_is_refused_with_the_place(body, told):
     assert '"starts"' in caught.value.remedy
 
 
-@pytest.mark.parametrize("as_of", ["yesterday", "2026-03-11", "2025-01-01"])
+@pytest.mark.parametrize("as_of", ["yesterday", "2026-03-01T03:00:00.5+00:00", "2026-03-11", "2025-01-01"])
 def test_an_as_of_that_is_none_or_to_come_or_before_the_history_is_refused(as_of):
     with pytest.raises(RequestError):
         request_from(shop(), said({**BODY, "as_of": as_of}), NOW)

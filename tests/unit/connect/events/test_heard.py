@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 from evergreen.connect.events import heard as module
-from evergreen.connect.events.heard import READ_THROUGH, listen, remember
+from evergreen.connect.events.heard import FAILURES, MOST_FAILURES, READ_THROUGH, listen, remember
 
 START = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ASSET = "requests"
@@ -48,6 +48,7 @@ def context(table, mine=(), queued=0, state=None):
         "triggering_asset_events": {ASSET: mine},
         "ti": SimpleNamespace(get_dr_count=lambda dag_id, states: queued),
         "dag": SimpleNamespace(dag_id="shop.events"),
+        "dag_run": SimpleNamespace(run_after=START + timedelta(hours=6)),
         "asset_state_store": {ASSET: state if state is not None else State()},
         "inlet_events": {ASSET: table},
     }
@@ -74,6 +75,7 @@ def test_what_was_read_before_is_left_out_but_for_an_overlap():
     state = State({READ_THROUGH: event(3601).timestamp.isoformat()})
     heard = listen(context(Table(events), state=state), ASSET)
     assert keys(heard) == ["3300", "3601", "3700"]
+    assert heard.read_before == event(3601).timestamp
 
 
 def test_a_run_that_waits_behind_this_one_reads_the_others():
@@ -87,6 +89,21 @@ def test_own_events_survive_a_table_that_cannot_be_read():
     events = [event(0), event(1)]
     heard = listen(context(Table(events, broken=True), mine=events[:1]), ASSET)
     assert (keys(heard), heard.read_through) == (["0"], None)
+
+
+def test_events_that_can_never_be_read_are_passed_over_in_the_end():
+    state, broken = State(), Table([event(0)], broken=True)
+    for _ in range(MOST_FAILURES - 1):
+        surroundings = context(broken, state=state)
+        heard = listen(surroundings, ASSET)
+        remember(surroundings, ASSET, heard)
+        assert heard.read_through is None
+    surroundings = context(broken, state=state)
+    remember(surroundings, ASSET, listen(surroundings, ASSET))
+    later = event(86400)
+    heard = listen(context(Table([event(0), later]), state=state), ASSET)
+    assert keys(heard) == [later.extra["key"]]
+    assert state.get(FAILURES) == 0
 
 
 def test_many_events_are_read_page_by_page(monkeypatch):

@@ -1,5 +1,6 @@
 """Events become requests, each once; a wrong one holds up no other."""
 
+from datetime import timedelta
 from types import SimpleNamespace
 
 from evergreen.connect.events.intake import take_in
@@ -43,6 +44,13 @@ def test_the_same_events_again_change_nothing(tmp_path):
     take_in(shop(), settings, events, NO_FORM, NOW)
     assert (store.list("shop"), store.refused("shop")) == first
     assert [len(each) for each in first] == [1, 1]
+
+
+def test_messages_of_an_earlier_reading_are_not_deleted_again(tmp_path):
+    early = SimpleNamespace(timestamp=NOW - timedelta(minutes=1), extra=batch(message(BODY, 1)))
+    late = event(batch(message(BODY, 2)))
+    taken = take_in(shop(), Settings(home=tmp_path), [early, late], NO_FORM, NOW, read_before=early.timestamp)
+    assert taken.receipts == (("m2", "h2"),)
 
 
 def test_another_request_under_a_used_key_is_refused_and_the_first_one_stays(tmp_path):

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from event_stack import release_a_champion
 from evergreen.connect.events.landed import due_days, first_as_of, requests_for_landed
 from evergreen.features.windows import last_complete_day
 from evergreen.registry.requests import RequestStore
@@ -71,6 +72,7 @@ def land(settings, *landed):
 
 def test_what_was_asked_for_once_is_not_missing_again(tmp_path):
     settings = Settings(home=tmp_path)
+    release_a_champion(settings, "shop")
     land(settings, "2026-03-07", "2026-03-08", ".2026-03-09")
     missing = requests_for_landed(shop(), settings, NOW)
     assert [(each.kind, each.key) for each in missing] == [("scoring", "2026-03-07"), ("scoring", "2026-03-08")]
@@ -87,9 +89,19 @@ def test_what_the_clock_has_scored_is_not_asked_for(tmp_path):
     from evergreen.tables.day_table import DayTable
 
     settings = Settings(home=tmp_path)
+    release_a_champion(settings, "shop")
     land(settings, "2026-03-07", "2026-03-08")
     DayTable(predictions_uri(settings, "shop"), Files()).write_days({date(2026, 3, 8): pa.table({"_key": ["a"]})})
     assert [each.key for each in requests_for_landed(shop(), settings, NOW)] == ["2026-03-07"]
+
+
+def test_without_a_champion_a_day_waits_and_is_not_used_up(tmp_path):
+    settings = Settings(home=tmp_path)
+    land(settings, "2026-03-08")
+    definition = shop(events={"landing": [{"starts": "scoring"}, {"starts": "training", "tables": ["orders"]}]})
+    assert [each.kind for each in requests_for_landed(definition, settings, NOW)] == ["training"]
+    release_a_champion(settings, "shop")
+    assert [each.kind for each in requests_for_landed(definition, settings, NOW)] == ["scoring", "training"]
 
 
 def test_without_rules_nothing_is_listed(tmp_path):
