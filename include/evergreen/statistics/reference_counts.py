@@ -130,6 +130,5 @@ def _table(profile: ColumnProfile) -> Floats:
 def _weekday_weights(profile: ColumnProfile, weekday_rows: ArrayLike) -> Floats:
     """Weight of a row by its weekday, shape (7,): the window's rows of the weekday over the reference's, missing ones too."""
     wanted = np.asarray(weekday_rows, dtype=np.float64)
-    rows = _table(profile).sum(axis=1) + np.asarray(profile.nulls_by_weekday, dtype=np.float64)
-    weights: Floats = np.zeros(WEEKDAYS)
-    return np.divide(wanted, rows, out=weights, where=rows > 0)
+    rows: Floats = _table(profile).sum(axis=1) + np.asarray(profile.nulls_by_weekday, dtype=np.float64)
+    return np.divide(wanted, rows, out=np.zeros(WEEKDAYS), where=rows > 0)
