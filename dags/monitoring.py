@@ -42,7 +42,7 @@ for definition in definitions_to_unfold():
         checks = [check(collected) for check in (check_quality, check_drift, check_performance, check_operations)]
         triaged = triage(collected, checks)
         probed = probe.override(pool="training")(collected, triaged)
-        decided = decide.override(outlets=[assets.decisions])(collected, triaged, probed)
+        decided = decide.override(outlets=[assets.decisions])(collected, checks, triaged, probed)
         tell(decided)
         trigger_trainings(due(decided))
     globals()[dag.dag_id] = dag

@@ -27,7 +27,7 @@ EDGES = {
     "flight_delays.rollback": {"rollback": set()},
     "flight_delays.monitoring": {
         "collect": {*CHECKS, "triage", "probe", "decide"},
-        **{check: {"triage"} for check in CHECKS},
+        **{check: {"triage", "decide"} for check in CHECKS},
         "triage": {"probe", "decide"},
         "probe": {"decide"},
         "decide": {"due", "tell"},

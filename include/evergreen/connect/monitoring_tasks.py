@@ -25,7 +25,7 @@ def check_quality(collected: XCom) -> XCom:
     """Look for faults of the data, day by day: missing values, new categories, changed units, missing days."""
     from evergreen.connect.run import current_run
     from evergreen.results import Collected
-    from evergreen.stages.check_quality import check_quality as stage
+    from evergreen.stages.check_quality.stage import check_quality as stage
 
     run = current_run()
     return stage(run.definition, Collected.from_xcom(collected), run.settings).to_xcom()
@@ -36,7 +36,7 @@ def check_drift(collected: XCom) -> XCom:
     """Compare what comes in, and what is answered, with what the release has learned from."""
     from evergreen.connect.run import current_run
     from evergreen.results import Collected
-    from evergreen.stages.check_drift import check_drift as stage
+    from evergreen.stages.check_drift.stage import check_drift as stage
 
     run = current_run()
     return stage(run.definition, Collected.from_xcom(collected), run.settings).to_xcom()
@@ -47,7 +47,7 @@ def check_performance(collected: XCom) -> XCom:
     """Measure how good the answers were, on days whose labels have matured."""
     from evergreen.connect.run import current_run
     from evergreen.results import Collected
-    from evergreen.stages.check_performance import check_performance as stage
+    from evergreen.stages.check_performance.stage import check_performance as stage
 
     run = current_run()
     return stage(run.definition, Collected.from_xcom(collected), run.settings).to_xcom()
@@ -58,7 +58,7 @@ def check_operations(collected: XCom) -> XCom:
     """Look at the machinery itself: run times, rows, answers that are missing or always the same."""
     from evergreen.connect.run import current_run
     from evergreen.results import Collected
-    from evergreen.stages.check_operations import check_operations as stage
+    from evergreen.stages.check_operations.stage import check_operations as stage
 
     run = current_run()
     return stage(run.definition, Collected.from_xcom(collected), run.settings).to_xcom()
@@ -88,19 +88,26 @@ def probe(collected: XCom, triaged: XCom) -> XCom:
     cause = Triaged.from_xcom(triaged)
     skip_unless(cause.wants_probe, f"nothing to ask tonight: {cause.reasons[0]}")
     run = current_run()
-    return stage(run.definition, Collected.from_xcom(collected), features_of_tonight(run), run.settings).to_xcom()
+    features = features_of_tonight(run)
+    return stage(run.definition, Collected.from_xcom(collected), features, run.settings, force=run.force).to_xcom()
 
 
 @task(trigger_rule="none_failed_min_one_success")
-def decide(collected: XCom, triaged: XCom, probed: XCom | None) -> XCom:
+def decide(collected: XCom, checked: list[XCom], triaged: XCom, probed: XCom | None) -> XCom:
     """Decide what is done tonight, and keep the decision with its reasons, also when it is to do nothing."""
+    from evergreen.connect.night_page import draw_night, night_page_uri
     from evergreen.connect.run import current_run
-    from evergreen.results import Collected, Probed, Triaged
+    from evergreen.registry.nights import NightStore
+    from evergreen.results import CheckedNight, Collected, Probed, Triaged
     from evergreen.stages.retrain import decide as stage
 
-    run = current_run()
+    run, night, cause = current_run(), Collected.from_xcom(collected), Triaged.from_xcom(triaged)
     measured = Probed.from_xcom(probed) if probed else None
-    return stage(run.definition, Collected.from_xcom(collected), Triaged.from_xcom(triaged), measured, run.settings).to_xcom()
+    decided = stage(run.definition, night, cause, measured, run.settings, report_uri=night_page_uri(run))
+    kept = NightStore(run.settings.database_url).get(decided.decision_id)
+    if kept is not None:
+        draw_night(run, night, [CheckedNight.from_xcom(each) for each in checked], cause, measured, kept)
+    return decided.to_xcom()
 
 
 @task

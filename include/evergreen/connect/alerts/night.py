@@ -19,7 +19,7 @@ def tell_of_night(run: Run, decided: Decided) -> list[str]:
     """
     from evergreen.connect.alerts.incident import of_night, of_silence
     from evergreen.connect.alerts.occasions import base_url, tell
-    from evergreen.connect.links import report_link
+    from evergreen.connect.links import MODELS_ROUTE, report_link
     from evergreen.registry.nights import NightStore
 
     nights = NightStore(run.settings.database_url)
@@ -28,9 +28,9 @@ def tell_of_night(run: Run, decided: Decided) -> list[str]:
         _log.info("the night of %s has been decided already: nothing is told of this one", newest.as_of)
         return []
     kept = nights.get(decided.decision_id)
-    path = report_link({"report_uri": decided.report_uri}, run.settings)
+    path = report_link({"report_uri": decided.report_uri}, run.settings) or MODELS_ROUTE + run.definition.name
     incidents = (
-        of_night(decided, kept.alarms if kept else (), base_url() + path if path else ""),
+        of_night(decided, kept.alarms if kept else (), base_url() + path),
         of_silence(run.definition.name, 0.0, run.definition.monitoring.operations.max_hours_unwatched, ""),
     )
     return [

@@ -1,0 +1,122 @@
+"""The page of a night: drawn once the night is decided, from what its checks saw and from the nights before."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markupsafe import Markup
+
+    from evergreen.connect.run import Run
+    from evergreen.files import Files
+    from evergreen.observation import NightDecision, Observation
+    from evergreen.results import CheckedNight, Collected, Probed, Triaged
+    from evergreen.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+NIGHTS_DRAWN = 30
+"""Earlier nights whose metrics the page shows as well."""
+
+
+def night_page_uri(run: Run) -> str:
+    """Return where the page of a run's night is written."""
+    from evergreen.tables.addresses import report_uri
+
+    name = f"{run.as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}.html"
+    return report_uri(run.settings, run.definition.name, "monitoring", name)
+
+
+def draw_night(
+    run: Run,
+    collected: Collected,
+    checked: Sequence[CheckedNight],
+    triaged: Triaged,
+    probed: Probed | None,
+    decision: NightDecision,
+) -> None:
+    """Write a night's page; a page that cannot be drawn is logged, and the decision stands."""
+    try:
+        _draw(run, collected, checked, triaged, probed, decision)
+    except Exception:
+        _log.exception("the page of the night could not be drawn; its decision %s stands", decision.action)
+
+
+def _draw(
+    run: Run,
+    collected: Collected,
+    checked: Sequence[CheckedNight],
+    triaged: Triaged,
+    probed: Probed | None,
+    decision: NightDecision,
+) -> None:
+    from evergreen.files import Files
+    from evergreen.observation import CheckKind, Diagnosis, ProbeMeasurement
+    from evergreen.reports.monitoring_report import render_monitoring_page
+    from evergreen.tables.night_files import read_conclusion
+    from evergreen.tables.observations import read_observation
+
+    files = Files.from_settings(run.settings)
+    probe = None
+    if probed is not None:
+        probe = read_conclusion(ProbeMeasurement, probed.measurement_uri, probed.measurement_digest, files)
+    drawn = next((each.evidently_uri for each in checked if each.evidently_uri), "")
+    page = render_monitoring_page(
+        {CheckKind(each.kind): read_observation(each, files) for each in checked},
+        model=run.definition.name,
+        as_of=run.as_of.astimezone(run.definition.schedule.zone),
+        diagnosis=read_conclusion(Diagnosis, triaged.diagnosis_uri, triaged.diagnosis_digest, files),
+        probe=probe,
+        decision=decision,
+        history=_history(run.settings, decision, files),
+        probabilities=_probabilities(collected, files),
+        evidently_href=drawn.rpartition("/")[2],  # it lies beside this page
+    )
+    files.write_bytes(decision.report_uri, page.encode())
+
+
+def _history(settings: Settings, decision: NightDecision, files: Files) -> list[Observation]:
+    """Return what the earlier nights saw of performance; a night whose files are gone is left out."""
+    from evergreen.errors import DigestMismatchError
+    from evergreen.files import join_uri
+    from evergreen.observation import CheckKind, Diagnosis, Observation
+    from evergreen.registry.nights import NightStore
+    from evergreen.tables.night_files import read_conclusion
+    from evergreen.tables.observations import NAME_DIGEST_LENGTH
+
+    store = NightStore(settings.database_url)
+    found = []
+    for past in store.nights(decision.model, decision.as_of, NIGHTS_DRAWN):
+        night = store.get(past.decision_id)
+        if night is None:
+            continue
+        try:
+            name = f"diagnosis-{night.diagnosis_digest[:NAME_DIGEST_LENGTH]}.json"
+            diagnosis = read_conclusion(Diagnosis, join_uri(night.evidence_uri, name), night.diagnosis_digest, files)
+            digest = diagnosis.observations[CheckKind.PERFORMANCE]
+            name = f"observation-performance-{digest[:NAME_DIGEST_LENGTH]}.json"
+            found.append(Observation.from_bytes(files.read_bytes(join_uri(night.evidence_uri, name))))
+        except (FileNotFoundError, DigestMismatchError, KeyError):
+            _log.info("the night of %s is not drawn: its files are gone or changed", night.as_of)
+    return found
+
+
+def _probabilities(collected: Collected, files: Files) -> Markup | None:
+    """Draw what the champion answers now beside what it answered of its reference."""
+    from evergreen.predictors.bundle import read_profile
+    from evergreen.reports.monitoring_charts import probability_chart
+    from evergreen.tables.watched_rows import read_watched
+
+    champion = collected.champion
+    if champion is None:
+        return None
+    reference = read_profile(files, champion.bundle_uri, champion.bundle_digest).probability
+    if reference is None:
+        return None
+    rows = read_watched(collected, files, collected.first_day, collected.last_day)
+    counts = [sum(weekday) for weekday in zip(*reference.counts, strict=True)]
+    return probability_chart(rows["probability"].to_numpy(), reference.values, counts)
