@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _TONES = {Severity.CRITICAL: BAD, Severity.WARNING: WARN, Severity.OK: GOOD, Severity.UNKNOWN: MUTED}
 _MOST_BARS = 30
+_SMALLEST_SHOWN = 0.1
 _BINS = 25
 
 
@@ -37,7 +38,9 @@ class MetricNight:
 
 
 def effect_chart(findings: Sequence[Finding]) -> Markup | None:
-    """Draw each effect as a multiple of its limit, the largest on top; None where nothing was measured.
+    """Draw each effect as a multiple of its limit, the largest on top, in colour where it is no chance.
+
+    None where nothing was measured.
 
     Args:
         findings: Of the check of drift, with `value` and `limit`.
@@ -49,7 +52,11 @@ def effect_chart(findings: Sequence[Finding]) -> Markup | None:
     names = [finding.subject for _, finding in largest]
     sizes = [size for size, _ in largest]
     with drawing(width=9.4, height=0.9 + 0.22 * len(largest)) as (figure, axes):
-        axes.barh(range(len(largest)), sizes, color=[_TONES[finding.severity] for _, finding in largest], height=0.62)
+        tones = [MUTED if finding.severity is Severity.OK else _TONES[finding.severity] for _, finding in largest]
+        axes.barh(range(len(largest)), [max(size, _SMALLEST_SHOWN) for size in sizes], color=tones, height=0.62)
+        axes.set_xscale("log")
+        axes.set_xlim(left=_SMALLEST_SHOWN, right=max(2.0, sizes[0] * 1.2))
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.axvline(1.0, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
         axes.set_yticks(range(len(largest)), names)
         axes.set_ylim(len(largest) - 0.4, -0.6)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
 from evergreen.observation import Action, Cause, CheckKind, Severity
 from evergreen.reports.monitoring_charts import MetricNight, effect_chart, metric_chart
 from evergreen.reports.page import render_page
@@ -15,8 +17,6 @@ from evergreen.reports.page import render_page
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
-
-    from markupsafe import Markup
 
     from evergreen.observation import Diagnosis, Finding, NightDecision, Observation, ProbeMeasurement
 
@@ -116,7 +116,14 @@ def render_monitoring_page(
         not_drawn=not_drawn or {},
         tones=_TONES,
         words=_WORDS,
+        worded=_worded,
     )
+
+
+def _worded(sentence: str) -> Markup:
+    """Set what stands between backticks as code; everything else stays text."""
+    parts = [Markup("<code>{}</code>" if number % 2 else "{}").format(part) for number, part in enumerate(sentence.split("`"))]
+    return Markup().join(parts)
 
 
 def _verdict(diagnosis: Diagnosis | None, decision: NightDecision | None) -> tuple[str, str, str]:

@@ -126,7 +126,7 @@ def test_the_verdict_comes_first_with_cause_reasons_and_probe(page):
         "The same rows come true otherwise",
         DECISION.reasons[0],
         "0.031",
-        "12\u202f345",
+        "12 345",
         "n.evidently.html",
         "e" * 32,
     ):

@@ -1,0 +1,69 @@
+"""The whole stage on stored nights."""
+
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pytest
+
+from evergreen.files import Files
+from evergreen.stages.check_operations import check_operations
+from evergreen.tables.addresses import raw_uri
+from evergreen.tables.day_table import DayTable
+from evergreen.tables.observations import read_observation
+from evergreen.tables.run_facts import RunFacts, keep_run_facts
+from watched_model import WatchedModel
+
+A, B = date(2013, 4, 1), date(2013, 4, 23)
+TONIGHT = date(2013, 4, 24)
+
+
+@pytest.fixture
+def model(tmp_path):
+    model = WatchedModel(tmp_path, days=54)
+    model.say(A, B)
+    return model
+
+
+def findings(model, day=TONIGHT):
+    night = check_operations(model.definition, model.collect(day), model.settings)
+    return {finding.check: finding for finding in read_observation(night, Files()).findings}
+
+
+def cost(model, day, seconds, *, as_of=None):
+    facts = RunFacts(
+        stage="score",
+        as_of=as_of or model.night(day + timedelta(days=1)),
+        day=day,
+        seconds=seconds,
+        rows=20,
+        peak_memory_mb=300.0,
+    )
+    keep_run_facts(facts, model.settings, model.definition.name, Files())
+
+
+def test_what_runs_cost_is_read_by_as_of(model):
+    assert findings(model)["run_time"].severity == "unknown"
+    cost(model, B, 90.0)
+    cost(model, date(2013, 4, 2), 9000.0)  # before the window
+    cost(model, B, 8000.0, as_of=model.night(date(2013, 4, 25)))  # after the night
+    assert findings(model)["run_time"].value == pytest.approx(1.5)
+    assert findings(model)["memory"].value == 300
+
+
+def test_the_age_of_the_raw_data(model):
+    table = next(iter(model.definition.data.tables))
+    days = {date(2013, 4, n): pa.table({"x": [1]}) for n in (20, 21, 30)}
+    DayTable(raw_uri(model.settings, model.definition.name, table), Files()).write_days(days)
+    finding = findings(model)["feature_age"]
+    assert (finding.subject, finding.severity) == (table, "critical")
+    assert finding.value == pytest.approx(55)  # from 22 April, 00:00, to 24 April, 07:00; the day to come does not count
+
+
+def test_the_first_night_has_none_before_it(model):
+    assert findings(model)["unwatched"].value is None
+
+
+def test_without_a_champion_there_is_nothing_to_look_at(model):
+    collected = model.collect(TONIGHT).model_copy(update={"champion": None})
+    night = check_operations(model.definition, collected, model.settings)
+    assert (night.severity, night.findings) == ("unknown", {})
