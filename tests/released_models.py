@@ -15,7 +15,7 @@ from evergreen.definitions.model import ModelDefinition
 from evergreen.digests import digest_bytes
 from evergreen.files import Files
 from evergreen.predictors.baseline import RateTable
-from evergreen.predictors.bundle import read_bundle, write_bundle
+from evergreen.predictors.bundle import open_predictor, read_bundle, write_bundle
 from evergreen.predictors.calibration import Calibration, NoCalibration, SigmoidCalibration
 from evergreen.predictors.encoder import Encoder, category_text
 from evergreen.predictors.logistic import fit_logistic, prepare_logistic
@@ -24,10 +24,14 @@ from evergreen.predictors.onnx_export import export_onnx
 from evergreen.registry.decisions import DecisionRecord, DecisionStore
 from evergreen.registry.releases import ReleaseRegistry
 from evergreen.results import Candidate, ChampionVersion, FeatureSet, Outcome, Verdict
+from evergreen.stages.train.folds import Fold
+from evergreen.stages.train.profile import profile_training
+from evergreen.stages.train.rows import TrainingRows
 from evergreen.tables.addresses import bundles_uri, features_uri
 from evergreen.tables.day_table import DayTable
 
 if TYPE_CHECKING:
+    from evergreen.reference_profile import ReferenceProfile
     from evergreen.settings import Settings
 
 MODEL = "flights"
@@ -142,6 +146,13 @@ class Judged:
     record: DecisionRecord
 
 
+def a_profile(frame: pd.DataFrame, encoder: Encoder, probability: np.ndarray) -> ReferenceProfile:
+    """Profile a frame as a training would; here the model has learned from the rows that it is asked about."""
+    stored = frame.assign(hour=frame["hour"].map(category_text), _label=np.arange(len(frame)) % 2)
+    rows = TrainingRows(stored, encoder.numeric, (), AS_OF)
+    return profile_training(rows, encoder, (Fold(0, len(frame)),), probability, threshold=0.4)
+
+
 def a_bundle(
     settings: Settings,
     algorithm: str,
@@ -154,7 +165,6 @@ def a_bundle(
     """Train on a small frame and write the bundle."""
     frame = a_frame(seed=seed)
     encoder, contents, intercept = _learn(algorithm, frame)
-    contents["features.py"] = source.encode()
     numeric, categorical = encoder.numeric, tuple(column.column for column in encoder.categorical)
     through = frame["_event_time"].max().to_pydatetime()
     manifest = BundleManifest(
@@ -179,8 +189,11 @@ def a_bundle(
         features_source_digest=digest_bytes(source.encode()),
         feature_layout=layout or a_layout(),
         lock_digest="l" * 32,
-        files={name: BundleFile.of(data) for name, data in contents.items()},
+        files={},
     )
+    probability = open_predictor(manifest, contents).probability(frame)
+    contents |= {"features.py": source.encode(), "profile.json": a_profile(frame, encoder, probability).to_bytes()}
+    manifest = manifest.model_copy(update={"files": {name: BundleFile.of(data) for name, data in contents.items()}})
     uri, digest = write_bundle(Files(), bundles_uri(settings, MODEL), manifest, contents)
     return Candidate(
         name=algorithm,

@@ -17,8 +17,9 @@ from evergreen.files import join_uri
 from evergreen.predictors.baseline import RateTable
 from evergreen.predictors.boosted import BoostedModel
 from evergreen.predictors.logistic import LogisticModel
-from evergreen.predictors.manifest import FEATURES_NAME, FORMAT, MANIFEST_NAME, MODEL_FILES, BundleManifest
+from evergreen.predictors.manifest import COMPANIONS, FORMAT, MANIFEST_NAME, MODEL_FILES, PROFILE_NAME, BundleManifest
 from evergreen.predictors.predictor import Model, Predictor
+from evergreen.reference_profile import ReferenceProfile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,7 +37,7 @@ def write_bundle(files: Files, bundles_uri: str, manifest: BundleManifest, conte
         files: Where files are.
         bundles_uri: Folder of a model's bundles.
         manifest: What the bundle says; its `files` must describe `contents` (`BundleFile.of`).
-        contents: Bytes by file name: the files of `MODEL_FILES` and `features.py`.
+        contents: Bytes by file name: the files of `MODEL_FILES` and `COMPANIONS`.
 
     Returns:
         The bundle's address and its digest.
@@ -72,6 +73,21 @@ def open_predictor(manifest: BundleManifest, contents: Mapping[str, bytes]) -> P
     return Predictor(manifest, _open_model(manifest, contents))
 
 
+def read_profile(files: Files, bundle_uri: str, expected_digest: str) -> ReferenceProfile:
+    """Return what the rows looked like that a bundle's model learned from.
+
+    Raises:
+        DigestMismatchError: A byte, a file or the manifest is not what it was, or the profile cannot be read.
+        RegistryError: The bundle is of another format than this.
+    """
+    _, contents = read_bundle(files, bundle_uri, expected_digest)
+    try:
+        return ReferenceProfile.from_bytes(contents[PROFILE_NAME])
+    except (ValueError, RecursionError) as error:
+        uri = join_uri(bundle_uri, PROFILE_NAME)
+        raise _mismatch(uri, f"a profile that cannot be read: {str(error)[:300]}", "a profile of format 1") from error
+
+
 def read_bundle(files: Files, bundle_uri: str, expected_digest: str) -> tuple[BundleManifest, dict[str, bytes]]:
     """Return a bundle's manifest and its checked bytes by file name.
 
@@ -82,7 +98,7 @@ def read_bundle(files: Files, bundle_uri: str, expected_digest: str) -> tuple[Bu
     sizes = {_name_below(bundle_uri, info.uri): info.size_bytes for info in files.list(bundle_uri)}
     manifest = _read_manifest(files, bundle_uri, sizes.pop(MANIFEST_NAME, None), expected_digest)
     declared = {name: described.size_bytes for name, described in manifest.files.items()}
-    if set(declared) != {*MODEL_FILES[manifest.algorithm], FEATURES_NAME}:
+    if set(declared) != {*MODEL_FILES[manifest.algorithm], *COMPANIONS}:
         raise _mismatch(bundle_uri, f"a manifest that names {_some(declared)}", f"the files of a {manifest.algorithm} bundle")
     # Sizes come from the listing: a bundle that was blown up is refused before a byte of it is read.
     if sizes != declared:

@@ -23,9 +23,13 @@ FileName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.(ubj|onn
 """A plain name: no folder, nothing hidden."""
 
 FORMAT: Literal[2] = 2
-"""Of a bundle; 1 did not say how its features are to be built."""
+"""Of a bundle; 1 did not say how its features are to be built, nor what they looked like."""
 MANIFEST_NAME = "manifest.json"
 FEATURES_NAME = "features.py"
+PROFILE_NAME = "profile.json"
+"""The `ReferenceProfile` of the rows that the model learned from."""
+COMPANIONS = (FEATURES_NAME, PROFILE_NAME)
+"""Files of every bundle, whatever the algorithm."""
 MODEL_FILES: dict[str, tuple[str, ...]] = {
     "baseline": ("model.json",),
     "logistic_regression": ("model.json",),

@@ -12,13 +12,15 @@ from evergreen.definitions.data import Label
 from evergreen.digests import digest_bytes
 from evergreen.errors import DigestMismatchError, RegistryError
 from evergreen.files import Files
-from evergreen.predictors.bundle import MAX_MANIFEST_BYTES, load_predictor, write_bundle
+from evergreen.predictors.bundle import MAX_MANIFEST_BYTES, load_predictor, read_profile, write_bundle
 from evergreen.predictors.calibration import SigmoidCalibration
 from evergreen.predictors.encoder import Encoder
 from evergreen.predictors.logistic import prepare_logistic
 from evergreen.predictors.manifest import MODEL_FILES, BundleFile, BundleManifest
 from evergreen.predictors.onnx_export import export_onnx
 from evergreen.predictors.predictor import onnx_parity
+from evergreen.reference_profile import ReferenceProfile
+from evergreen.statistics.column_profile import profile_category, profile_numeric
 from released_models import a_layout
 
 FRAME = pd.DataFrame({"wind": [1.0, np.nan, 30.0] * 40, "carrier": ["AA", "EV", None] * 40})
@@ -34,9 +36,26 @@ def make_contents(algorithm, encoder):
     return {"model.ubj": bytes(booster.save_raw("ubj")), "model.onnx": export_onnx(booster)}
 
 
-def make_bundle(root, algorithm="xgboost"):
+def make_profile():
+    days = np.arange(len(FRAME)) // 6 + np.datetime64("2013-01-01")
+    return ReferenceProfile(
+        rows=len(FRAME),
+        days=20,
+        features={"wind": profile_numeric(FRAME["wind"], days), "carrier": profile_category(FRAME["carrier"], days)},
+        probability=None,
+        positive_share=1 / 3,
+        answer_share=None,
+        rows_by_weekday=(6.0,) * 7,
+    )
+
+
+def make_bundle(root, algorithm="xgboost", profile=b"{}"):
     encoder = Encoder.fit(FRAME, ("wind",), ("carrier",))
-    contents = {**make_contents(algorithm, encoder), "features.py": b"raise SystemExit('run by a loader')\n"}
+    contents = {
+        **make_contents(algorithm, encoder),
+        "features.py": b"raise SystemExit('run by a loader')\n",
+        "profile.json": profile,
+    }
     manifest = BundleManifest(
         model="flights",
         algorithm=algorithm,
@@ -113,7 +132,7 @@ def test_writing_twice_writes_once(tmp_path):
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
-@pytest.mark.parametrize("lost", ["manifest.json", "model.ubj", "model.onnx", "features.py"])
+@pytest.mark.parametrize("lost", ["manifest.json", "model.ubj", "model.onnx", "features.py", "profile.json"])
 def test_a_half_written_bundle_is_completed(tmp_path, lost):
     folder, digest, _, _ = make_bundle(tmp_path)
     (folder / lost).unlink()
@@ -121,7 +140,7 @@ def test_a_half_written_bundle_is_completed(tmp_path, lost):
     assert load_predictor(Files(), str(folder), digest).probability(FRAME).shape == (120,)
 
 
-@pytest.mark.parametrize("name", ["model.ubj", "model.onnx", "features.py", "manifest.json"])
+@pytest.mark.parametrize("name", ["model.ubj", "model.onnx", "features.py", "profile.json", "manifest.json"])
 @pytest.mark.parametrize("edit", ["flip", "append", "cut", "empty", "delete"])
 @pytest.mark.usefixtures("nothing_is_parsed")
 def test_one_changed_byte_is_refused(tmp_path, name, edit):
@@ -213,6 +232,7 @@ def test_a_blown_up_file_is_not_read(tmp_path, monkeypatch):
         lambda value: value.update(calibration={"method": "python", "code": "1"}),
         lambda value: value.update(surprise=1),
         lambda value: value["files"].pop("features.py"),
+        lambda value: value["files"].pop("profile.json"),
         lambda value: value["files"]["model.ubj"].update(sha256="0"),
     ],
 )
@@ -244,7 +264,28 @@ def test_a_manifest_that_nests_without_end_is_refused(tmp_path):
 
 def test_the_manifest_names_every_file_s_sha256_and_neither_time_of_writing_nor_place(tmp_path):
     folder, _, manifest, contents = make_bundle(tmp_path)
-    assert set(contents) == {*MODEL_FILES["xgboost"], "features.py"}
+    assert set(contents) == {*MODEL_FILES["xgboost"], "features.py", "profile.json"}
     for name, data in contents.items():
         assert manifest.files[name].sha256 == hashlib.sha256(data).hexdigest()
     assert str(tmp_path) not in (folder / "manifest.json").read_text()
+
+
+class TestProfile:
+    def test_comes_back_as_it_was(self, tmp_path):
+        profile = make_profile()
+        folder, digest, _, _ = make_bundle(tmp_path, profile=profile.to_bytes())
+        assert read_profile(Files(), str(folder), digest) == profile
+
+    def test_one_changed_byte_is_refused(self, tmp_path):
+        folder, digest, _, _ = make_bundle(tmp_path, profile=make_profile().to_bytes())
+        path = folder / "profile.json"
+        path.write_bytes(path.read_bytes().replace(b'"rows":120', b'"rows":121'))
+        with pytest.raises(DigestMismatchError, match=r"profile\.json: other bytes"):
+            read_profile(Files(), str(folder), digest)
+
+    @pytest.mark.parametrize("data", [b"{}", b"", b"[" * 200_000, b'{"format": 2}'])
+    def test_one_of_another_shape_is_refused_and_stops_no_answer(self, tmp_path, data):
+        folder, digest, _, _ = make_bundle(tmp_path, profile=data)
+        with pytest.raises(DigestMismatchError, match=r"profile\.json: a profile that cannot be read"):
+            read_profile(Files(), str(folder), digest)
+        assert load_predictor(Files(), str(folder), digest).probability(FRAME).shape == (120,)

@@ -13,7 +13,7 @@ from evergreen.digests import digest_json
 from evergreen.errors import DigestMismatchError, FeatureError, RequestError
 from evergreen.files import Files
 from evergreen.predictors.bundle import read_bundle, write_bundle
-from evergreen.predictors.manifest import FEATURES_NAME, BundleFile, BundleManifest
+from evergreen.predictors.manifest import FEATURES_NAME, PROFILE_NAME, BundleFile, BundleManifest
 from evergreen.predictors.threshold import decision_threshold
 from evergreen.registry.training_runs import log_training
 from evergreen.results import Candidate
@@ -21,6 +21,7 @@ from evergreen.stages.train.boosting import BoostingLearner
 from evergreen.stages.train.folds import time_ordered_folds
 from evergreen.stages.train.linear import learn_linear
 from evergreen.stages.train.plan import BASELINE, plan_candidates
+from evergreen.stages.train.profile import profile_training
 from evergreen.stages.train.rates import learn_rates
 from evergreen.stages.train.record import Trained, describe_training
 from evergreen.stages.train.rows import read_training_rows
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-TRAINER = 2
+TRAINER = 3
 """Raised when the same inputs would give another model, so that older results are not taken for new ones."""
 
 
@@ -140,7 +141,11 @@ class _Job:
         method = "none" if self.name == BASELINE else self.definition.training.calibration
         validation = validate_candidate(fitted.fold_scores, tuple(rows.label[fold.test] for fold in folds), method)
         metrics = validation.metrics(self.definition.training.costs)
-        contents = {**fitted.model_files, FEATURES_NAME: self.features.source.encode()}
+        profile = profile_training(
+            rows, fitted.encoder, folds, validation.probability, decision_threshold(self.definition.training.costs)
+        )
+        companions = {FEATURES_NAME: self.features.source.encode(), PROFILE_NAME: profile.to_bytes()}
+        contents = {**fitted.model_files, **companions}
         manifest = self._manifest(rows, fitted, validation.calibration, contents)
         uri, digest = write_bundle(self.files, bundles_uri(self.settings, self.definition.name), manifest, contents)
         trained = Trained(manifest, self.features, rows, fitted, validation, metrics, len(folds))

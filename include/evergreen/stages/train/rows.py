@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from evergreen.predictors.arrays import Vector
     from evergreen.results import FeatureSet
 
+Days = np.ndarray[tuple[int], np.dtype[np.datetime64]]
+"""The day of each row, datetime64[D], shape (n_rows,)."""
 MIN_CLASS_ROWS = 10
 """Fewest rows of either answer; with fewer, no fold and no calibration says anything."""
 
@@ -53,6 +55,12 @@ class TrainingRows:
         """Event times in UTC, rising, shape (n_rows,)."""
         naive = self.frame["_event_time"].dt.tz_convert("UTC").dt.tz_localize(None)
         return np.asarray(naive.to_numpy(), dtype="datetime64[us]")
+
+    @cached_property
+    def day(self) -> Days:
+        """Local days, shape (n_rows,)."""
+        days: Days = np.asarray(self.frame["_day"].to_numpy(), dtype="datetime64[D]")
+        return days
 
     @cached_property
     def digest(self) -> str:
