@@ -119,7 +119,7 @@ def test_every_field_has_been_decided_about():
         Table: {"files", "sql", "columns"},
         Data: {"first_day", "last_day", "label"},
         Features: {"code"},
-        Schedule: {"training", "scoring", "monitoring", "timeout_minutes", "retries"},
+        Schedule: {"training", "scoring", "monitoring", "catch_up", "timeout_minutes", "retries"},
         TableValidation: {"freshness", "row_count", "novelty", "max_null_share", "expectations"},
     }
     inside = set(FeatureLayout.model_fields) | set(TableLayout.model_fields)
