@@ -21,6 +21,7 @@ with DAG(
     start_date=datetime(2013, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
+    is_paused_upon_creation=False,  # what it looks for is what nobody thinks of
     tags=["evergreen"],
     default_args={"owner": "evergreen", "retries": 1, "retry_delay": timedelta(minutes=1)},
 ) as dag:

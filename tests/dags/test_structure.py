@@ -50,7 +50,7 @@ def test_the_sweep_is_one_for_all_models_and_never_two_at_once(dags):
         "trigger": set(),
         "look_for_silence": set(),
     }
-    assert (sweep.max_active_runs, sweep.catchup) == (1, False)
+    assert (sweep.max_active_runs, sweep.catchup, sweep.is_paused_upon_creation) == (1, False, False)
     assert sweep.timetable.delta == timedelta(minutes=10)
 
 
