@@ -90,6 +90,7 @@ def render_monitoring_page(
         evidently_href: Evidently's page of the night, relative to this one.
         not_drawn: Per column why it is not on Evidently's page.
     """
+    told = decision or diagnosis
     sections = [_section(kind, observations.get(kind)) for kind in CheckKind]
     drift = observations.get(CheckKind.DRIFT)
     tonight = [*history, *(o for kind, o in observations.items() if kind is CheckKind.PERFORMANCE)]
@@ -103,10 +104,10 @@ def render_monitoring_page(
         probe=probe,
         decision=decision,
         verdict=_verdict(diagnosis, decision),
-        reasons=(decision or diagnosis).reasons if decision or diagnosis else (),
-        cause=_CAUSES[(decision or diagnosis).cause] if decision or diagnosis else "",
+        reasons=told.reasons if told else (),
+        cause=_CAUSES[told.cause] if told else "",
         release=next((o.release_version for o in observations.values() if o.release_version), None),
-        faulty_days=(decision or diagnosis).faulty_days if decision or diagnosis else (),
+        faulty_days=told.faulty_days if told else (),
         sections=sections,
         counts={severity: sum(len(o.at(severity)) for o in observations.values()) for severity in _ORDER},
         effects=effect_chart(drift.findings) if drift else None,
