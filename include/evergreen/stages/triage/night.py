@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from evergreen.errors import RequestError
+from evergreen.measurement import METRICS, direction
 from evergreen.observation import CheckKind, Severity
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 MATURITY = "maturity"
 """The check that says how many labels have come: no measure of how good the answers are."""
+METRIC = "metric"
+"""The check of a watched metric, whose subject is the metric's name."""
 MOST_SENTENCES = 3
 """Findings of one kind that are told in words; the rest is counted."""
 
@@ -63,9 +66,13 @@ class Night:
         return () if seen is None else seen.at(*severities)
 
     def alarms(self, kind: CheckKind) -> tuple[Finding, ...]:
-        """Return what is critical, then what was an alarm last night and is not back within its limits."""
+        """Return what is critical, then what is past its limit perhaps by chance, or was an alarm and is still warned about.
+
+        How good the answers are is told by few independent days: waiting for certainty would be waiting for weeks. A metric
+        that is past its limit is reason enough to ask the probe, which costs seconds, and for nothing else.
+        """
         last = self.same_release[0].alarms if self.same_release else ()
-        held = (finding for finding in self.of(kind, Severity.WARNING) if key(finding) in last)
+        held = (finding for finding in self.of(kind, Severity.WARNING) if key(finding) in last or _is_past_limit(finding))
         return (*self.of(kind, Severity.CRITICAL), *held)
 
     def nights(self, finding: Finding) -> int:
@@ -82,7 +89,7 @@ class Night:
         """Whether performance could be told: by at least one metric, with labels that arrive as they do."""
         told = self.of(CheckKind.PERFORMANCE, Severity.OK, Severity.WARNING, Severity.CRITICAL)
         late = any(finding.check == MATURITY for finding in self.of(CheckKind.PERFORMANCE, Severity.CRITICAL))
-        return not late and any(finding.check == "metric" for finding in told)
+        return not late and any(finding.check == METRIC for finding in told)
 
     @property
     def worst(self) -> Severity:
@@ -90,6 +97,14 @@ class Night:
         found = {finding.severity for seen in self.observations.values() for finding in seen.findings}
         order = (Severity.CRITICAL, Severity.WARNING, Severity.UNKNOWN, Severity.OK)
         return next((severity for severity in order if severity in found), Severity.UNKNOWN)
+
+
+def _is_past_limit(finding: Finding) -> bool:
+    """Return whether a watched metric itself, whatever its bounds, is worse than its limit."""
+    if finding.check != METRIC or finding.value is None or finding.limit is None:
+        return False
+    metric = next((name for name in METRICS if name == finding.subject), None)
+    return metric is not None and direction(metric) * (finding.value - finding.limit) < 0
 
 
 def key(finding: Finding) -> str:

@@ -110,6 +110,25 @@ class TestPersistence:
     def test_a_warning_alone_never_becomes_an_alarm(self):
         assert ask(observations(performance=WARNING), past_night(1)).alarms == ()
 
+    @pytest.mark.parametrize(
+        ("metric", "value", "limit", "is_alarm"),
+        [
+            ("roc_auc", 0.659, 0.66, True),
+            ("roc_auc", 0.66, 0.66, False),
+            ("log_loss", 0.51, 0.5, True),
+            ("log_loss", 0.49, 0.5, False),
+            ("roc_auc", None, 0.66, False),
+        ],
+    )
+    def test_a_metric_past_its_limit_is_an_alarm_although_it_may_be_chance(self, metric, value, limit, is_alarm):
+        seen = observations(performance=None)
+        doubtful = finding("metric", metric, WARNING).model_copy(update={"value": value, "limit": limit})
+        seen[CheckKind.PERFORMANCE] = observation(CheckKind.PERFORMANCE, finding("metric", "brier_score"), doubtful)
+        tonight = ask(seen)
+        assert tonight.alarms == ((f"metric:{metric}",) if is_alarm else ())
+        assert (tonight.cause is Cause.CONCEPT_DRIFT) is is_alarm
+        assert ask(seen, past_night(1, *tonight.alarms)).wants_probe is is_alarm
+
     @pytest.mark.parametrize("between", [Severity.OK, UNKNOWN])
     def test_a_night_within_limits_ends_it_and_one_that_cannot_tell_does_not_carry_it_on(self, between):
         quiet = ask(observations(performance=between), past_night(1, AUC), past_night(2, AUC))
