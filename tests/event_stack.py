@@ -124,7 +124,8 @@ def postgresql_server() -> Iterator[str]:
 class EventStack:
     """A running stack. Use as a context manager."""
 
-    def __init__(self, *, sweep: str = "2m", hidden_for: str = "20s") -> None:
+    def __init__(self, *, sweep: str = "2m", hidden_for: str = "20s", orphans_checked_every: int = 300) -> None:
+        self.orphans_checked_every = orphans_checked_every
         self.home = Path(tempfile.mkdtemp(prefix="evergreen-events-"))
         self.definition_values = {"sweep": sweep, "hidden_for": hidden_for}
         self.aws_port, self.airflow_port = free_port(), free_port()
@@ -240,6 +241,7 @@ class EventStack:
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(64),
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+            "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": str(self.orphans_checked_every),
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "20",
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
