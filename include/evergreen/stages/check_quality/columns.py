@@ -62,7 +62,7 @@ def numbers_by_day(column: pd.Series, by_day: Mapping[date, Positions]) -> dict[
     """Read a column as numbers; what is no finite number counts as missing, and text also as a misfit."""
     values, misfits = _as_numbers(column)
     return {
-        day: DayValues(values[rows], int(misfits[rows].sum()), _most_frequent(column.iloc[rows[misfits[rows]]]))
+        day: DayValues(values[rows], int(misfits[rows].sum()), _most_frequent(column, rows[misfits[rows]]))
         for day, rows in by_day.items()
     }
 
@@ -72,9 +72,7 @@ def categories_by_day(column: pd.Series, by_day: Mapping[date, Positions], known
     codes, found = pd.factorize(column.astype(object))
     unknown = np.array([str(value) not in known for value in found] or [False], dtype=np.float64)
     values = np.where(codes >= 0, unknown[codes], np.nan)
-    return {
-        day: DayValues(values[rows], 0, _most_frequent(column.iloc[rows[values[rows] == 1]])) for day, rows in by_day.items()
-    }
+    return {day: DayValues(values[rows], 0, _most_frequent(column, rows[values[rows] == 1])) for day, rows in by_day.items()}
 
 
 def type_finding(name: str, today: Mapping[date, DayValues], max_share: float) -> Finding | None:
@@ -103,7 +101,7 @@ def _as_numbers(column: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.bool
     return np.where(np.isfinite(values), values, np.nan), misfits
 
 
-def _most_frequent(values: pd.Series) -> tuple[str, ...]:
-    if not len(values):  # nearly every column of nearly every day: counting nothing took two fifths of the check
+def _most_frequent(column: pd.Series, rows: Positions) -> tuple[str, ...]:
+    if not len(rows):  # nearly every column of nearly every day: counting nothing took two thirds of the check
         return ()
-    return tuple(str(value)[:40] for value in values.value_counts().index[:_SHOWN])
+    return tuple(str(value)[:40] for value in column.iloc[rows].value_counts().index[:_SHOWN])
