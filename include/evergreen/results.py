@@ -282,6 +282,8 @@ class Collected(Result):
     """Rows per day of the window that the champion answered, by what was said last."""
     missing_days: tuple[date, ...]
     """Days of the window, since the champion's release, that nobody scored."""
+    set_aside: tuple[date, ...] = ()
+    """Days that earlier nights found at fault and nobody has released: no check looks at them again."""
     scoring_failures: tuple[str, ...] = ()
     """What validation said of those days, in plain sentences; empty where nothing is known."""
     new_outcomes: int

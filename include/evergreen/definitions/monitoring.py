@@ -163,7 +163,7 @@ class Monitoring(Section):
     """Fewest rows of a window for a word about its distributions."""
     persistence: int = Field(2, ge=1)
     """Nights in a row that an alarm must last before triage looks for its cause; faults of quality count at once."""
-    report_rows: int = Field(5000, ge=100, le=50_000)
+    report_rows: int = Field(2000, ge=100, le=50_000)
     """Rows that the drawn Evidently report samples from either side; verdicts always come from all rows."""
     quality: Quality = Quality()
     """Faults of the data, day by day."""

@@ -58,7 +58,7 @@ def first_watched_day(rules: Performance, last_day: date) -> date:
 def read_watched(collected: Collected, files: Files, first_day: date, last_day: date) -> pd.DataFrame:
     """Return the champion's last-said answers of some days, joined with the features they rest on.
 
-    An answer that does not say where its features lie is left out, and that is said in the log.
+    Days that were set aside are left out. So is an answer that does not say where its features lie; the log tells of it.
 
     Args:
         collected: What `collect` returned.
@@ -90,6 +90,8 @@ def read_watched(collected: Collected, files: Files, first_day: date, last_day: 
 
 def read_outcomes(collected: Collected, files: Files, first_day: date, last_day: date) -> pd.DataFrame:
     """Return the champion's last-said answers of some days with what was known at the as-of to have come true.
+
+    Days that were set aside are left out.
 
     Args:
         collected: What `collect` returned.
@@ -130,7 +132,8 @@ def current_outcomes(
 
 def _answers(collected: Collected, files: Files, first_day: date, last_day: date) -> pd.DataFrame:
     """Return the champion's own last-said answers: what others said of the same days, before or after, is no matter."""
-    rows = _all_answers(collected, files, _days(first_day, last_day))
+    days = [day for day in _days(first_day, last_day) if day not in collected.set_aside]
+    rows = _all_answers(collected, files, days)
     if collected.champion is not None:
         rows = said_last(rows, collected.as_of, [collected.champion.version])
         rows = rows.filter(pc.equal(rows.column("bundle_digest"), collected.champion.bundle_digest))

@@ -9,6 +9,8 @@ import pytest
 
 from evergreen.errors import DigestMismatchError
 from evergreen.files import Files, join_uri
+from evergreen.observation import Action, Cause, NightDecision, Severity
+from evergreen.registry.nights import NightStore
 from evergreen.stages.score import score_day
 from evergreen.tables.addresses import predictions_uri
 from evergreen.tables.day_table import DAY, DIGEST, POSITION, DayTable
@@ -123,3 +125,42 @@ def test_what_the_scoring_stage_writes_can_be_watched(tmp_path):
     outcomes = read_outcomes(tonight, Files(), A, B)
     assert outcomes["label"].notna().sum() == 20
     assert (outcomes["_trained_through"] == pd.Timestamp(model.champion.trained_through)).all()
+
+
+def set_aside(model, night, *days):
+    decision = NightDecision(
+        model=MODEL,
+        as_of=model.night(night),
+        release_version="1",
+        bundle_digest=None,
+        cause=Cause.UPSTREAM_FAULT,
+        action=Action.QUARANTINE,
+        severity=Severity.CRITICAL,
+        reasons=("a fault",),
+        alarms=(),
+        faulty_days=days,
+        probed=False,
+        new_rows=0,
+        starts_training=False,
+        diagnosis_digest="d",
+        probe_digest=None,
+        policy_digest="p",
+        past_digest="q",
+    )
+    NightStore(model.settings.database_url).record(decision)
+
+
+def test_days_that_an_earlier_night_set_aside_are_not_looked_at_again(model):
+    set_aside(model, date(2013, 4, 5), date(2013, 4, 3))
+    collected = model.collect(TONIGHT)
+    assert collected.set_aside == (date(2013, 4, 3),)
+    assert date(2013, 4, 3) not in collected.scored_rows
+    for read in (read_watched, read_outcomes):
+        assert set(read(collected, Files(), A, B)["_day"]) == {date(2013, 4, day) for day in (1, 2, 4, 5)}
+
+
+def test_a_night_looks_at_the_days_it_set_aside_itself(model):
+    """Watched again, it must come to the same decision."""
+    before = model.collect(TONIGHT)
+    set_aside(model, TONIGHT, date(2013, 4, 3))
+    assert model.collect(TONIGHT, force=True) == before

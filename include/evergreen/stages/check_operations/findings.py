@@ -90,7 +90,8 @@ def _unwatched(hours: float | None, limit: float) -> Finding:
     if hours is None:
         reason = "this is the first night that is watched"
         return Finding(check="unwatched", subject="monitoring", severity=Severity.OK, limit=limit, reason=reason)
-    severity = Severity.CRITICAL if hours > limit else Severity.OK
+    # What was not watched is over, and the sweep has told of it while it lasted; tonight is none the worse.
+    severity = Severity.WARNING if hours > limit else Severity.OK
     reason = f"the night before was {hours:,.0f} hours ago; up to {limit:,.0f} is allowed"
     return Finding(check="unwatched", subject="monitoring", severity=severity, value=hours, limit=limit, reason=reason)
 
@@ -120,15 +121,16 @@ def _constant_answers(by_day: Mapping[date, pd.DataFrame], least: int) -> Findin
 
 
 def _answer_share(by_day: Mapping[date, pd.DataFrame], reference: ReferenceProfile | None, limit: float) -> Finding:
-    """Judge the share of yes day by day; how much a share of few rows varies by chance is taken off."""
+    """Judge the share of yes day by day, less what varies by chance: rows of one day, such as one of storms, are alike."""
     if reference is None or reference.answer_share is None:
         reason = "the release's reference holds no share of answers"
         return Finding(check="answer_share", subject="decision", severity=Severity.UNKNOWN, limit=limit, reason=reason)
     expected, changes = reference.answer_share, {}
+    alike = reference.probability.design_effect if reference.probability else 1.0
     for day, rows in by_day.items():
         answers = rows["decision"].dropna().astype(np.float64)
         if len(answers) >= FEWEST_ROWS:
-            chance = 3 * float(np.sqrt(max(expected * (1 - expected), 0.01) / len(answers)))
+            chance = 3 * float(np.sqrt(max(expected * (1 - expected), 0.01) * alike / len(answers)))
             changes[day] = max(abs(float(answers.mean()) - expected) - chance, 0.0)
     words = f"is by how much the share of yes differs from {expected:.3f} in the reference, beyond chance"
     return _worst_day("answer_share", changes, by_day, limit, words)

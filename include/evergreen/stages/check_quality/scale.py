@@ -42,7 +42,7 @@ _CHANCE = 1e-3
 
 @dataclass(frozen=True)
 class Usual:
-    """What is usual of a number's scale; the bands are None where there were too few trailing days."""
+    """What is usual of a number's scale; a band of logarithms is None where all trailing values were 0."""
 
     magnitude: Band | None
     """Of the logarithm."""
@@ -78,7 +78,7 @@ def scale_finding(
     profile: NumericProfile | None,
     max_change: float,
 ) -> Finding | None:
-    """Judge a sudden change of scale; None where no day has enough values or nothing is known of what is usual.
+    """Judge a sudden change of scale; None where no day has enough values or too few trailing days say how it swings.
 
     Args:
         name: The feature.
@@ -105,20 +105,19 @@ def _usual(before: Mapping[date, DayValues], profile: NumericProfile | None) -> 
     filled = {day: values.filled for day, values in before.items() if len(values.filled) >= FEWEST_VALUES}
     shapes = {day: measure_shape(values) for day, values in filled.items()}
     location = usual_band({day: shape.median for day, shape in shapes.items()})
+    if location is None:
+        # The reference is of many days together: a day without rain, or of one storm, is unlike it without any fault.
+        return None
     known = profile is not None and profile.mean is not None and bool(profile.standard_deviation)
     mean, deviation = (profile.mean or 0.0, profile.standard_deviation or 0.0) if profile else (0.0, 0.0)
-    if location is None and not known:
-        return None
-    central = [_quantiles(profile)] if known and profile else []
-    trailing = 0.0
-    if location is not None:
-        together = np.concatenate(list(filled.values()))
-        low, high = np.percentile(together, _CENTRAL)
-        central, trailing = [*central, (float(low), float(high))], float(np.clip(together, low, high).std())
+    together = np.concatenate(list(filled.values()))
+    low, high = np.percentile(together, _CENTRAL)
+    central = [*([_quantiles(profile)] if known and profile else []), (float(low), float(high))]
+    trailing = float(np.clip(together, low, high).std())
     return Usual(
         magnitude=_log_band(shapes, lambda shape: shape.magnitude),
         spread=_log_band(shapes, lambda shape: shape.spread),
-        location=location or Band(mean, mean, mean),
+        location=location,
         deviation=max(deviation, trailing),
         central=tuple(central),
         reference_magnitude=log(float(np.hypot(mean, deviation))) if known else float("nan"),

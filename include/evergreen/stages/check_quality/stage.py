@@ -10,7 +10,6 @@ from evergreen.files import Files
 from evergreen.observation import CheckKind, Observation
 from evergreen.predictors.bundle import read_profile
 from evergreen.reference_profile import NumericProfile
-from evergreen.registry.nights import NightStore
 from evergreen.stages.check_quality.findings import quality_findings
 from evergreen.tables.observations import keep_observation
 from evergreen.tables.watched_rows import read_watched
@@ -38,7 +37,7 @@ def check_quality(definition: ModelDefinition, collected: Collected, settings: S
         StoreUnavailableError: A store did not answer.
     """
     files, champion = Files.from_settings(settings), collected.champion
-    findings = () if champion is None else _findings(definition, collected, champion, settings, files)
+    findings = () if champion is None else _findings(definition, collected, champion, files)
     days = sorted({*collected.scored_rows, *collected.missing_days})
     observation = Observation(
         model=collected.model,
@@ -57,18 +56,16 @@ def check_quality(definition: ModelDefinition, collected: Collected, settings: S
 
 
 def _findings(
-    definition: ModelDefinition, collected: Collected, champion: ChampionVersion, settings: Settings, files: Files
+    definition: ModelDefinition, collected: Collected, champion: ChampionVersion, files: Files
 ) -> tuple[Finding, ...]:
     rules = definition.monitoring.quality
     reference = read_profile(files, champion.bundle_uri, champion.bundle_digest)
     rows = read_watched(collected, files, collected.first_day, collected.last_day)
     eve = collected.first_day - timedelta(days=1)
     trailing = read_watched(collected, files, collected.first_day - rules.trailing, eve)
-    # Faults that were found must not become what is usual.
-    aside = NightStore(settings.database_url).set_aside(definition.name, collected.as_of)
     findings = quality_findings(
         rows,
-        trailing[~trailing["_day"].isin(list(aside))],
+        trailing,
         days=sorted({*collected.scored_rows, *collected.missing_days}),
         numeric=[name for name, profile in reference.features.items() if isinstance(profile, NumericProfile)],
         categorical=[name for name, profile in reference.features.items() if not isinstance(profile, NumericProfile)],

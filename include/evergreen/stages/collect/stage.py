@@ -15,6 +15,7 @@ from evergreen.digests import digest_json, digest_table
 from evergreen.features.windows import last_complete_day
 from evergreen.files import Files
 from evergreen.registry.decisions import DecisionStore
+from evergreen.registry.nights import NightStore
 from evergreen.registry.releases import ReleaseRegistry
 from evergreen.results import Collected
 from evergreen.stages.collect.champion import Reign, reign_at, reigns, versions_by
@@ -131,7 +132,8 @@ class _Night:
         definition, champion = self.definition, self._champion()
         last = last_complete_day(definition, self.work.as_of)
         first = max(last - definition.monitoring.window + timedelta(days=1), definition.data.first_day)
-        days = _span(first, last)
+        aside = self._set_aside()
+        days = [day for day in _span(first, last) if day not in aside]
         read = self.work.source.read(days)
         since = self.reign.since if self.reign else None
         anybody = said_last(read, self.work.as_of, self.work.versions)
@@ -152,6 +154,7 @@ class _Night:
             outcomes_version=self.done.version,
             scored_rows=dict(sorted(Counter(ours.column(DAY).to_pylist()).items())),
             missing_days=missing,
+            set_aside=aside,
             scoring_failures=validation_failures(definition, missing, validations, self.work.as_of),
             new_outcomes=new,
             corrected_outcomes=corrected,
@@ -168,6 +171,11 @@ class _Night:
         if champion is not None:
             registry.vouch(champion)
         return champion
+
+    def _set_aside(self) -> tuple[date, ...]:
+        """Return what earlier nights set aside; tonight's own decision, if there is one already, is about what tonight sees."""
+        earlier = self.work.as_of - timedelta(microseconds=1)
+        return tuple(NightStore(self.settings.database_url).set_aside(self.definition.name, earlier))
 
     def _changes(self) -> tuple[int, int]:
         answered = self.done.progress.answers

@@ -8,6 +8,7 @@ import pytest
 
 from evergreen.definitions.monitoring import Operations
 from evergreen.stages.check_operations import operations_findings
+from evergreen.statistics.column_profile import profile_numeric
 from evergreen.tables.run_facts import RunFacts
 from watched_streams import MONDAY, profile_of, stream
 
@@ -61,8 +62,8 @@ def test_feature_age(hours, severity):
     assert (finding.severity, finding.subject) == (severity, "arrivals")
 
 
-@pytest.mark.parametrize(("hours", "severity"), [(31, "critical"), (30, "ok"), (None, "ok")])
-def test_a_night_without_monitoring_is_an_alarm(hours, severity):
+@pytest.mark.parametrize(("hours", "severity"), [(31, "warning"), (30, "ok"), (None, "ok")])
+def test_a_night_without_monitoring_is_warned_about(hours, severity):
     assert found(unwatched=hours)["unwatched"].severity == severity
 
 
@@ -86,6 +87,14 @@ def test_constant_answers(distinct, severity):
 @pytest.mark.parametrize(("share", "severity"), [(0.52, "critical"), (0.45, "ok"), (0.2, "ok")])
 def test_the_share_of_answers(share, severity):
     assert found(answers(share=share))["answer_share"].severity == severity
+
+
+def test_a_day_whose_rows_resemble_each_other_may_differ_more():
+    probability = profile_numeric(np.linspace(0, 1, 70), np.repeat(np.arange("2013-01-07", "2013-01-14", dtype="M8[D]"), 10))
+    alike = probability.model_copy(update={"design_effect": 20.0})
+    reference = REFERENCE.model_copy(update={"probability": alike})
+    assert found(answers(share=0.52), reference=reference)["answer_share"].severity == "ok"
+    assert found(answers(rows=20_000, share=0.52), reference=reference)["answer_share"].severity == "critical"
 
 
 def test_few_answers_are_neither_constant_nor_shifted():

@@ -214,8 +214,15 @@ def test_three_faulty_days_of_four_weeks_do_not_become_usual():
 def test_without_trailing_days_the_reference_speaks_alone():
     none = TRAILING.iloc[:0]
     assert not alarms(a_day(), trailing=none)
-    assert ("scale", "amount") in alarms(a_day(amount=a_day()["amount"] * 60), trailing=none)
+    assert ("out_of_range", "amount") in alarms(a_day(amount=a_day()["amount"] * 60), trailing=none)
     assert ("null_share", "amount") in alarms(with_nulls(0.5), trailing=none)
+
+
+def test_a_calm_day_is_no_fault_while_nothing_is_known_of_how_days_differ():
+    """The reference holds calm and wild days together, and no single day is like both."""
+    calm = a_day(amount=a_day()["amount"].mean() + (a_day()["amount"] - a_day()["amount"].mean()) / 20)
+    assert not alarms(calm, trailing=TRAILING.iloc[:0])
+    assert ("scale", "amount") not in alarms(calm)
 
 
 def test_few_values_have_no_scale():
