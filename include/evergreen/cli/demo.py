@@ -1,4 +1,4 @@
-"""`evergreen demo`: New York's flights of 2013, from landing files to predictions, through a real scheduler."""
+"""`evergreen demo`: New York's flights of 2013, from landing files to a retrained champion, through a real scheduler."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from evergreen.cli import local
 from evergreen.cli.arguments import find_definition, read_settings
 from evergreen.cli.console import standard_error, standard_output
 from evergreen.cli.local import AirflowPort, MlflowPort  # noqa: TC001 - typer reads annotations at run time
-from evergreen.cli.outcome import show_scored, show_training
+from evergreen.cli.outcome import show_night, show_scored, show_training
+from evergreen.cli.story import NightOfStory, show_story
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 MODEL = "flight_delays"
 FIRST_NIGHT = date(2013, 4, 1)
-SECOND_NIGHT = date(2013, 5, 1)
+WATCHED_NIGHTS = tuple(date(2013, 4, 15) + timedelta(weeks=week) for week in range(4))
+"""Mondays from mid-April to 6 May: the answers get worse; at first a refit would be no better, then it would."""
 
 
 def register(app: typer.Typer) -> None:
@@ -35,15 +37,16 @@ def register(app: typer.Typer) -> None:
 def demo(
     airflow_port: AirflowPort = None,
     mlflow_port: MlflowPort = None,
-    challenge: Annotated[
-        bool, typer.Option("--challenge/--no-challenge", help="A month later, let a challenger meet the champion.")
+    watch: Annotated[
+        bool, typer.Option("--watch/--no-watch", help="Go on after the first champion: watch it, and retrain when that helps.")
     ] = True,
     down: Annotated[bool, typer.Option("--down", help="Stop the stack at the end, also after an error.")] = False,
 ) -> None:
-    """Watch Airflow take real flight data through validation, features, training, the gate and release.
+    """Watch Airflow keep a model of real flights evergreen: train, release, score, watch, find out why, retrain.
 
-    Starts the stack, lets the night of 2013-04-01 train a first champion from January to March, scores the next day with
-    it, and shows what was decided and why. The stack keeps running, so that you can look around.
+    Starts the stack, lets the night of 2013-04-01 train a first champion from January to March, and scores the next day with
+    it. Then it watches the champion through April, where the answers get worse and a refit would not help, and into May, where
+    it would: monitoring starts a training, and the gate decides. The stack keeps running, so that you can look around.
     """
     settings = read_settings()
     definition = find_definition(MODEL, settings)
@@ -51,7 +54,7 @@ def demo(
     try:
         stack = local.start(layout, settings)
         try:
-            _Story(definition, settings, stack, standard_output()).tell(challenge=challenge)
+            _Story(definition, settings, stack, standard_output()).tell(watch=watch)
         except BaseException:
             if not down:
                 standard_error().print("the stack keeps running: `evergreen demo` goes on from here, `evergreen down` stops it")
@@ -76,20 +79,42 @@ class _Story:
         self._stack = stack
         self._console = console
         self._api: AirflowApi = AirflowApi(stack.layout.airflow_url, ADMIN, stack.secrets.admin_password)
+        self._nights: list[NightOfStory] = []
 
-    def tell(self, *, challenge: bool) -> None:
+    def tell(self, *, watch: bool) -> None:
         began = time.monotonic()
-        self._night("A first champion", FIRST_NIGHT)
+        self._chapter(f"A first champion: the night of {FIRST_NIGHT}")
+        self._land(through=FIRST_NIGHT)
+        self._trained(self._run("training", FIRST_NIGHT))
         self._next_day(FIRST_NIGHT)
-        if challenge:
-            self._night("A month later: a challenger", SECOND_NIGHT)
-            self._next_day(SECOND_NIGHT)
+        if watch:
+            self._watch()
         self._look_around(time.monotonic() - began)
 
-    def _night(self, title: str, night: date) -> None:
-        self._chapter(f"{title}: the night of {night}")
+    def _watch(self) -> None:
+        for night in WATCHED_NIGHTS:
+            if self._watched_night(night):
+                self._next_day(night)
+                break
+        self._chapter("What was seen and decided")
+        show_story(self._console, self._nights)
+
+    def _watched_night(self, night: date) -> bool:
+        """Score and watch one night; follow the training that monitoring starts, if it starts one."""
+        self._chapter(f"The night of {night}: score the days since, and look at what came true")
         self._land(through=night)
-        returned = self._run("training", night)
+        scored = self._run("scoring", night, compact=True)
+        returned = self._run("monitoring", night, compact=True)
+        show_night(self._console, returned)
+        self._nights.append(NightOfStory.of(night, scored, returned))
+        decided = returned["decide"]
+        if not decided["starts_training"]:
+            return False
+        self._chapter("Monitoring starts a training; its run id is the decision's")
+        self._trained(self._follow("training", decided["decision_id"]))
+        return True
+
+    def _trained(self, returned: dict[str, Any]) -> None:
         show_training(self._console, returned)
         self._links(returned)
 
@@ -110,13 +135,21 @@ class _Story:
         written, _ = seed_landing(self._definition, self._settings, through=through)
         self._console.print(f"{written} files landed, through {through}")
 
-    def _run(self, kind: str, night: date) -> dict[str, Any]:
-        from evergreen.cli.follow import follow_run, start_run
+    def _run(self, kind: str, night: date, *, compact: bool = False) -> dict[str, Any]:
+        from evergreen.cli.follow import start_run
 
         dag_id = f"{MODEL}.{kind}"
+        if kind == "monitoring":  # what it starts must not wait in a paused DAG
+            self._api.unpause(f"{MODEL}.training")
         run_id = start_run(self._api, dag_id, f"demo-{night}", {"as_of": night.isoformat()})
+        return self._follow(kind, run_id, compact=compact)
+
+    def _follow(self, kind: str, run_id: str, *, compact: bool = False) -> dict[str, Any]:
+        from evergreen.cli.follow import follow_run
+
+        dag_id = f"{MODEL}.{kind}"
         self._console.print(f"{dag_id} run {run_id}: {self._stack.layout.airflow_url}/dags/{dag_id}/runs/{run_id}")
-        return follow_run(self._api, dag_id, run_id, self._console)
+        return follow_run(self._api, dag_id, run_id, self._console, compact=compact)
 
     def _links(self, returned: dict[str, Any]) -> None:
         from evergreen.connect.links import mlflow_link, report_link

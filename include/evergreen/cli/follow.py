@@ -39,28 +39,38 @@ def start_run(api: AirflowApi, dag_id: str, name: str, conf: Mapping[str, Any]) 
     )
 
 
-def follow_run(api: AirflowApi, dag_id: str, run_id: str, console: Console) -> dict[str, Any]:
+def follow_run(api: AirflowApi, dag_id: str, run_id: str, console: Console, *, compact: bool = False) -> dict[str, Any]:
     """Show a run's tasks until it ends; return what each task returned, a list for a mapped task.
+
+    Args:
+        api: Where it runs.
+        dag_id: Its DAG.
+        run_id: Its id.
+        console: Where to show it.
+        compact: Show what runs, and one line at the end, in place of a line per task.
 
     Raises:
         RunFailedError: It failed; says the first error of its tasks' logs.
     """
     shown: set[tuple[str, int, int]] = set()
+    began = time.monotonic()
     with TaskProgress(console) as progress:
         while True:
             state = api.run_state(dag_id, run_id)
             tasks = api.tasks(dag_id, run_id)
-            _show(tasks, shown, progress)
+            _show(tasks, shown, progress, quiet=compact)
             if state in ("success", "failed"):
                 break
             time.sleep(_POLL_SECONDS)
     if state == "failed":
         raise _failure(api, dag_id, run_id, tasks)
+    if compact:
+        console.print(f"  ✓ {sum(task.state == 'success' for task in tasks)} tasks in {time.monotonic() - began:.0f} s")
     return _returned(api, dag_id, run_id, tasks)
 
 
-def _show(tasks: list[TaskState], shown: set[tuple[str, int, int]], progress: TaskProgress) -> None:
-    for task in tasks:
+def _show(tasks: list[TaskState], shown: set[tuple[str, int, int]], progress: TaskProgress, *, quiet: bool) -> None:
+    for task in [] if quiet else tasks:
         seen = (task.task_id, task.map_index, task.try_number)
         if task.state in _ENDED | {"up_for_retry"} and seen not in shown:
             shown.add(seen)
