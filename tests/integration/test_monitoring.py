@@ -102,12 +102,12 @@ def test_a_decision_whose_training_never_began_is_started_once_and_refused_to_a_
 def test_a_day_without_answers_is_seen_and_told_once(champion_home, tmp_path):
     shutil.copytree(champion_home.settings.home, tmp_path / "home")
     night = Night(tmp_path / "home")
-    for day in (16, 17, 19, 20):  # the night of the 18th never ran
+    for day in (16, 17, 18, 19):  # the night of the 20th never scored
         assert night.run("scoring", f"2013-02-{day}").succeeded
     for _ in range(2):
         outcome = night.run("monitoring", AS_OF)
         assert outcome.succeeded, outcome.errors
-    assert outcome.returned["collect"]["missing_days"] == ["2013-02-17"]
+    assert outcome.returned["collect"]["missing_days"] == ["2013-02-19"]
     said = [json.loads(line) for line in (night.settings.home / "alerts.jsonl").read_text().splitlines()]
     assert [(line["incident"], line["level"]) for line in said] == [("monitoring", "critical")]
 
