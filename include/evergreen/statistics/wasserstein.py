@@ -22,7 +22,8 @@ def wasserstein(profile: NumericProfile, current: ArrayLike, weekday_rows: Array
     """Area between the two distribution functions, over the reference's standard deviation.
 
     The mean distance by which values have to be moved to turn one distribution into the other. 0 is no difference; a shift of
-    all values by a tenth of a standard deviation is 0.1. On equal normal distributions chance makes it about 1.3 * sqrt(1/n + 1/m).
+    all values by a tenth of a standard deviation is 0.1. Chance alone makes it about 1.3 * sqrt(1/n + 1/m) on equal normal
+    distributions.
 
     For a profile that holds every value it is Evidently's `wasserstein` score (`scipy.stats.wasserstein_distance` over the
     standard deviation, at least 0.001). For run means it differs by at most the mean distance of a value from its run's mean.
