@@ -75,7 +75,7 @@ def test_a_changed_model_yaml_alone_is_scored_by_the_released_layout(run, champi
     assert features_to_score(run(**change), None, champion) == "features"
     (how,) = asked
     assert how["layout"] == FeatureLayout.of(a_definition())
-    assert how["first_day"] == date(2013, 3, 2)
+    assert how["first_day"] == date(2013, 3, 2) - a_definition().schedule.catch_up
 
 
 def test_changed_code_is_judged_and_scored_by_the_released_code_and_layout(run, own, champion, asked):
