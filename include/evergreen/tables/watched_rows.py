@@ -88,6 +88,37 @@ def read_watched(collected: Collected, files: Files, first_day: date, last_day: 
     return joined[[*kept[:3], *columns[:1], *kept[3:], *columns[1:], *slices]]
 
 
+def read_trailing(collected: Collected, files: Files, first_day: date, last_day: date) -> pd.DataFrame:
+    """Return the features of some days before the window, whoever answered them, or nobody.
+
+    They are read from where the features of the newest answers lie, so that what is usual is known from a release's first
+    night on. Days that were set aside are left out.
+
+    Args:
+        collected: What `collect` returned.
+        files: Where its tables are.
+        first_day: First day wanted.
+        last_day: Last day wanted.
+
+    Returns:
+        One row per predicted row, sorted by day: `_key`, `_day` (date), the numeric features and the categorical ones.
+
+    Raises:
+        DigestMismatchError: The champion's manifest, which names the features, is not the one that was decided on.
+        DataError: A version of the predictions or of the features is gone.
+    """
+    numeric, categorical = ((), ()) if collected.champion is None else _feature_names(collected.champion, files)
+    columns = [KEY, *numeric, *categorical]
+    answers = _answers(collected, files, collected.first_day, collected.last_day).dropna(subset=[FEATURES_URI])
+    if answers.empty:
+        return pd.DataFrame({name: np.array([], dtype=object) for name in [KEY, DAY, *columns[1:]]})
+    newest = answers.iloc[-1]
+    days = [day for day in _days(first_day, last_day) if day not in collected.set_aside]
+    rows = DayTable(str(newest[FEATURES_URI]), files).read(int(newest[FEATURES_VERSION]), days=days, columns=columns)
+    frame: pd.DataFrame = rows.select([KEY, DAY, *columns[1:]]).to_pandas(date_as_object=True)
+    return frame
+
+
 def read_outcomes(collected: Collected, files: Files, first_day: date, last_day: date) -> pd.DataFrame:
     """Return the champion's last-said answers of some days with what was known at the as-of to have come true.
 

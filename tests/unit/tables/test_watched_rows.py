@@ -14,7 +14,7 @@ from evergreen.registry.nights import NightStore
 from evergreen.stages.score import score_day
 from evergreen.tables.addresses import predictions_uri
 from evergreen.tables.day_table import DAY, DIGEST, POSITION, DayTable
-from evergreen.tables.watched_rows import read_outcomes, read_watched
+from evergreen.tables.watched_rows import read_outcomes, read_trailing, read_watched
 from released_models import MODEL, a_feature_set
 from watched_model import WatchedModel
 
@@ -57,6 +57,17 @@ def test_each_answer_has_the_features_of_its_own_version(model):
     assert rows.loc[~later, "distance"].max() < 10_000
     earlier = read_watched(model.collect(date(2013, 4, 5)), Files(), A, B)
     assert earlier["distance"].max() < 10_000
+
+
+def test_what_is_usual_is_read_from_days_that_nobody_answered_as_well(model):
+    first, last = date(2013, 3, 20), date(2013, 3, 31)
+    rows = read_trailing(model.collect(TONIGHT), Files(), first, last)
+    frame = model.frame[(model.frame["_day"] >= first) & (model.frame["_day"] <= last)]
+    assert sorted(rows["_key"]) == sorted(frame["_key"])
+    assert sorted(rows["distance"]) == sorted(frame["distance"])
+    assert list(rows.columns) == ["_key", "_day", "distance", "temp", "carrier", "hour"]
+    collected = model.collect(TONIGHT).model_copy(update={"set_aside": (last,)})
+    assert last not in set(read_trailing(collected, Files(), first, last)["_day"])
 
 
 def test_outcomes_know_the_labels_that_had_come_and_no_others(model):

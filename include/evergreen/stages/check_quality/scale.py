@@ -49,6 +49,8 @@ class Usual:
     spread: Band | None
     """Of the logarithm."""
     location: Band
+    furthest: tuple[float, float]
+    """Lowest and highest median of a trailing day. Days set aside are not among them, so these were days without fault."""
     deviation: float
     """Standard deviation of all values together: the unit in which a location may move."""
     central: tuple[tuple[float, float], ...]
@@ -104,7 +106,8 @@ def scale_finding(
 def _usual(before: Mapping[date, DayValues], profile: NumericProfile | None) -> Usual | None:
     filled = {day: values.filled for day, values in before.items() if len(values.filled) >= FEWEST_VALUES}
     shapes = {day: measure_shape(values) for day, values in filled.items()}
-    location = usual_band({day: shape.median for day, shape in shapes.items()})
+    medians = {day: shape.median for day, shape in shapes.items()}
+    location = usual_band(medians)
     if location is None:
         # The reference is of many days together: a day without rain, or of one storm, is unlike it without any fault.
         return None
@@ -118,6 +121,7 @@ def _usual(before: Mapping[date, DayValues], profile: NumericProfile | None) -> 
         magnitude=_log_band(shapes, lambda shape: shape.magnitude),
         spread=_log_band(shapes, lambda shape: shape.spread),
         location=location,
+        furthest=(min(medians.values()), max(medians.values())),
         deviation=max(deviation, trailing),
         central=tuple(central),
         reference_magnitude=log(float(np.hypot(mean, deviation))) if known else float("nan"),
@@ -193,6 +197,8 @@ def _location(shape: Shape, usual: Usual) -> Change:
     words = f"its median is {number(shape.median)}, usually {number(band.low)} to {number(band.high)}"
     if usual.deviation == 0 or any(low <= shape.median <= high for low, high in usual.central):
         return Change(0.0, 0.0, words)
-    lower = max(distance - SURE * shape.median_error - _SWINGS * band.swing, 0.0)
+    # Four of five days say little of a median that is nearly always 0: one storm is no fault where there was one before.
+    beyond = max(usual.furthest[0] - shape.median, shape.median - usual.furthest[1], 0.0)
+    lower = max(min(distance - _SWINGS * band.swing, beyond) - SURE * shape.median_error, 0.0)
     size = distance / usual.deviation
     return Change(size, lower / usual.deviation, f"{words}: {number(size)} standard deviations away")

@@ -12,7 +12,7 @@ from evergreen.predictors.bundle import read_profile
 from evergreen.reference_profile import NumericProfile
 from evergreen.stages.check_quality.findings import quality_findings
 from evergreen.tables.observations import keep_observation
-from evergreen.tables.watched_rows import read_watched
+from evergreen.tables.watched_rows import read_trailing, read_watched
 
 if TYPE_CHECKING:
     from evergreen.definitions import ModelDefinition
@@ -62,7 +62,7 @@ def _findings(
     reference = read_profile(files, champion.bundle_uri, champion.bundle_digest)
     rows = read_watched(collected, files, collected.first_day, collected.last_day)
     eve = collected.first_day - timedelta(days=1)
-    trailing = read_watched(collected, files, collected.first_day - rules.trailing, eve)
+    trailing = read_trailing(collected, files, collected.first_day - rules.trailing, eve)
     findings = quality_findings(
         rows,
         trailing,
