@@ -178,11 +178,9 @@ class Watch:
     features_from: int = 0
     labels_from: int = 0
     branch: str = ""
-    forgets: bool = False
-    """Whether the trailing days of quality begin with the champion's own answers, or go on across releases."""
     past: list[PastNight] = field(default_factory=list)
     aside: set[int] = field(default_factory=set)
-    """Days set aside: nobody learns from them, no probe judges by them."""
+    """Days set aside: no later night looks at them, nobody learns from them, no probe judges by them."""
 
     def night(self, number: int) -> Night:
         """Go through the night after a day, and train where it is decided so."""
@@ -222,14 +220,14 @@ class Watch:
 
     def rows_of(self, first: int, last: int) -> pd.DataFrame:
         """Return the rows of some days as they arrived; a column that is gone on all of them is not there."""
-        rows = self.stream.rows.iloc[self.stream.span(first, last)]
+        rows = self.stream.rows.iloc[self._watched(first, last)]
         return rows.drop(columns=[name for name in FEATURES if len(rows) and rows[name].isna().all()])
 
     def outcomes(self, number: int) -> pd.DataFrame:
         """Return the champion's answers with what was known after a day, as `performance_findings` takes them."""
         rules = self.rules.monitoring.performance
         back = 28 + (rules.window + rules.mature_after) // timedelta(days=1)
-        at = self.stream.span(max(self.champion.answers_from, number - back), number)
+        at = self._watched(max(self.champion.answers_from, number - back), number)
         moment = number + 1 + night_of(0).hour / 24
         arrival, numbers = self.stream.arrival[at], self.stream.rows["_number"].to_numpy()[at]
         has_come = arrival <= moment
@@ -250,11 +248,10 @@ class Watch:
     def _quality(self, number: int) -> tuple[Finding, ...]:
         rules = self.rules.monitoring.quality
         first, back = self._first_of_window(number), rules.trailing // timedelta(days=1)
-        trailing = self.rows_of(max(first - back, self.champion.answers_from if self.forgets else 0), first - 1)
         return quality_findings(
             self.rows_of(first, number),
-            trailing[~trailing["_number"].isin(list(self.aside))],
-            days=[day_of(day) for day in range(first, number + 1)],
+            self.rows_of(first - back, first - 1),
+            days=[day_of(day) for day in range(first, number + 1) if day not in self.aside],
             numeric=NUMERIC,
             categorical=CATEGORICAL,
             reference=self.champion.profile,
@@ -267,7 +264,7 @@ class Watch:
         since = day_of(number - MATURE_DAYS + 1) - rules.performance.window
         matured = (outcomes["_day"] >= since) & (outcomes["_day"] <= day_of(number - MATURE_DAYS)) & outcomes["label"].notna()
         return drift_findings(
-            self.rows_of(first, number).assign(probability=self.champion.probability[self.stream.span(first, number)]),
+            self.rows_of(first, number).assign(probability=self.champion.probability[self._watched(first, number)]),
             reference=self.champion.unpacked,
             rules=rules,
             labels=outcomes.loc[matured, ["_day", "label"]],
@@ -288,7 +285,7 @@ class Watch:
 
     def _observe(self, kind, number, look, differs_from):
         branch = self.branch if number >= differs_from else ""
-        key = (kind, self.champion.name, number, branch, frozenset(self.aside) if kind is CheckKind.QUALITY else None)
+        key = (kind, self.champion.name, number, branch, frozenset(self.aside))
         if key not in self.memory:
             self.memory[key] = look(number)
         return self._observation(kind, number, self.memory[key])
@@ -306,12 +303,15 @@ class Watch:
             findings=findings,
         )
 
+    def _watched(self, first: int, last: int) -> np.ndarray:
+        """Return positions of the rows of some days, days set aside left out."""
+        at = self.stream.span(first, last)
+        return at[~np.isin(self.stream.rows["_number"].to_numpy()[at], list(self.aside))] if self.aside else at
+
     def _known(self, first: int, last: int, number: int) -> np.ndarray:
         """Return positions of rows of some days whose label could be read after a day, days set aside left out."""
-        at = self.stream.span(first, last)
-        numbers = self.stream.rows["_number"].to_numpy()[at]
-        known = self.stream.arrival[at] <= number + 1 + night_of(0).hour / 24
-        return at[known & ~np.isin(numbers, list(self.aside))]
+        at = self._watched(first, last)
+        return at[self.stream.arrival[at] <= number + 1 + night_of(0).hour / 24]
 
     def _probe_once(self, number: int) -> ProbeMeasurement:
         branch = self.branch if number >= min(self.features_from, self.labels_from) else ""

@@ -125,7 +125,7 @@ AFTERMATH_SEEDS = 1
 """Seeds for which the weeks after a fault are gone through as well."""
 
 
-def watch_of(name: str, seed: int, champions: dict, memory: dict, *, forgets: bool = False) -> Watch:
+def watch_of(name: str, seed: int, champions: dict, memory: dict) -> Watch:
     """Return a scenario's stream with its first champion, which all scenarios of a world and seed share."""
     scenario = SCENARIOS[name]
     drift = scenario.drift(seed) if scenario.drift else NO_DRIFT
@@ -138,11 +138,10 @@ def watch_of(name: str, seed: int, champions: dict, memory: dict, *, forgets: bo
     return Watch(
         stream,
         champions[world].answering(stream),
-        memory=memory.setdefault((world, forgets), {}),
+        memory=memory.setdefault(world, {}),
         features_from=features_from,
         labels_from=0 if scenario.labels_differ else ONSET if drift.concept else 10**6,
         branch=name,
-        forgets=forgets,
     )
 
 
@@ -170,19 +169,6 @@ def go_through(name: str, seed: int, champions: dict, memory: dict) -> dict[str,
         if scenario.expected is Action.RETRAIN and decision.action is Action.RETRAIN and number >= ONSET + 30:
             break
     return {"part": "nights", "scenario": name, "seed": seed, "nights": done}
-
-
-def after_release(seed: int, champions: dict, memory: dict) -> dict[str, object]:
-    """Go through the first 21 nights with trailing days that begin with the champion's own answers, as the stages read them."""
-    watch = watch_of("nothing", seed, champions, memory, forgets=True)
-    nights = [watch.night(number).decision for number in range(FIRST_NIGHT, FIRST_NIGHT + 21)]
-    return {
-        "part": "release",
-        "seed": seed,
-        "quarantines": [n for n, decision in enumerate(nights) if decision.action is Action.QUARANTINE],
-        "days": len(watch.aside),
-        "alarms": sorted({alarm for decision in nights for alarm in decision.alarms}),
-    }
 
 
 def early_positives(seed: int, champions: dict) -> list[dict[str, object]]:
@@ -271,8 +257,6 @@ def run(results: Path, seeds: range, parts: list[str]) -> None:
         for name in SCENARIOS if "nights" in parts else ():
             if seed < SCENARIOS[name].seeds and json.dumps(["nights", name, seed]) not in known:
                 keep([go_through(name, seed, champions, memory)])
-        if "release" in parts and json.dumps(["release", "", seed]) not in known:
-            keep([after_release(seed, champions, memory)])
         if "early" in parts and json.dumps(["early", "", seed]) not in known:
             keep(early_positives(seed, champions))
         for name in STOCK if "stock" in parts else ():
@@ -312,11 +296,6 @@ def show(lines: list[dict]) -> None:
             streams[line["scenario"]].append(line["nights"])
     show_confusion(streams)
     show_retrainings(streams)
-    release = [line for line in lines if line["part"] == "release"]
-    print(f"\nfirst 21 nights, trailing days of its own: {len(release)} seeds")
-    print("  seeds with a quarantine", sum(bool(line["quarantines"]) for line in release), end=", ")
-    print("days set aside", sum(line["days"] for line in release))
-    print("  by", Counter(alarm for line in release for alarm in line["alarms"]).most_common(8))
     show_early([line for line in lines if line["part"] == "early"])
     show_stock([line for line in lines if line["part"] == "stock"])
 
@@ -439,4 +418,4 @@ if __name__ == "__main__":
     else:
         first, _, last = (sys.argv[2] if len(sys.argv) > 2 else "20").rpartition("-")
         with remembered_days():
-            run(path, range(int(first or 0), int(last)), sys.argv[3:] or ["nights", "release", "early", "stock"])
+            run(path, range(int(first or 0), int(last)), sys.argv[3:] or ["nights", "early", "stock"])
