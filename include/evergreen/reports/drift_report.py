@@ -32,7 +32,7 @@ class DrawnReport:
 def evidently_report_html(
     current: pd.DataFrame, reference_sample: pd.DataFrame, numeric: Sequence[str], categorical: Sequence[str]
 ) -> bytes:
-    """Draw Evidently's drift and summary; see `draw_evidently`, which also says what is not on the page.
+    """Draw Evidently's drift and missing values; see `draw_evidently`, which also says what is not on the page.
 
     Returns:
         The page; empty where no column could be drawn.
@@ -49,8 +49,9 @@ def draw_evidently(
     numeric_limit: float = 0.1,
     categorical_limit: float = 0.1,
 ) -> DrawnReport:
-    """Draw the drift and a summary of every column.
+    """Draw the drift of every column and the values that are missing.
 
+    Evidently's presets would draw the same and more, but compute each column's drift three times over, and a night would wait.
     Columns that would stop Evidently, or tell nothing, are left out: missing, empty or constant on a side.
 
     Args:
@@ -73,17 +74,15 @@ def draw_evidently(
     sides = [_prepared(frame, numbers, categories) for frame in (current, reference_sample)]
     with _quiet_evidently():
         from evidently import DataDefinition, Dataset, Report
-        from evidently.presets import DataDriftPreset, DataSummaryPreset
+        from evidently.metrics import DatasetMissingValueCount, ValueDrift
 
         definition = DataDefinition(numerical_columns=numbers, categorical_columns=categories)
         now, before = (Dataset.from_pandas(side, data_definition=definition) for side in sides)
-        drift = DataDriftPreset(
-            num_method="wasserstein",
-            cat_method="jensenshannon",
-            num_threshold=numeric_limit,
-            cat_threshold=categorical_limit,
-        )
-        page = Report([drift, DataSummaryPreset()]).run(now, before).get_html_str(as_iframe=False)
+        drift = [
+            *(ValueDrift(column=name, method="wasserstein", threshold=numeric_limit) for name in numbers),
+            *(ValueDrift(column=name, method="jensenshannon", threshold=categorical_limit) for name in categories),
+        ]
+        page = Report([DatasetMissingValueCount(), *drift]).run(now, before).get_html_str(as_iframe=False)
     return DrawnReport(page.encode(), left_out)
 
 
