@@ -1,11 +1,13 @@
 """A sudden change of a number's scale, as when its unit changes: minutes for hours, miles for kilometres.
 
 A day is held against the trailing days, so that a season that came slowly is no fault, and against the release's reference, so
-that a feature that finds back to it is none either. Three things are looked at:
+that a feature that finds back to it is none either. Four things are looked at:
 
 - magnitude: the root of the mean square. A factor changes it by that factor, whatever the feature's mean.
 - spread: the standard deviation, upwards only. On some days all rows are alike, and nothing is wrong.
 - location: the median, in standard deviations, where it leaves the values that were usual so far.
+- temperature: Fahrenheit and Celsius are too close for that limit where days differ. Median and spread together tell them
+  apart: neither is usual as it came, and both are once the day is turned back. No weather does that.
 """
 
 from __future__ import annotations
@@ -38,6 +40,8 @@ _SWINGS = 2.0
 _CENTRAL = (1.0, 99.0)
 """Per cent of all values between which a median is usual, whatever the days before it were like."""
 _CHANCE = 1e-3
+_TEMPERATURES = (("Celsius instead of Fahrenheit", 5 / 9, -160 / 9), ("Fahrenheit instead of Celsius", 9 / 5, 32.0))
+"""What a day came as, with factor and offset of the way there."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,7 @@ def _quantiles(profile: NumericProfile) -> tuple[float, float]:
 def _largest_change(shape: Shape, usual: Usual, max_change: float) -> Change:
     """Return the change that is furthest beyond doubt, the largest among equals."""
     changes = [_constant(shape, usual), _magnitude(shape, usual), _spread(shape, usual), _location(shape, usual)]
+    changes += [_temperature(shape, usual, *way) for way in _TEMPERATURES]
     return max(changes, key=lambda change: (change.lower > max_change, change.size > max_change, change.lower, change.size))
 
 
@@ -202,3 +207,23 @@ def _location(shape: Shape, usual: Usual) -> Change:
     lower = max(min(distance - _SWINGS * band.swing, beyond) - SURE * shape.median_error, 0.0)
     size = distance / usual.deviation
     return Change(size, lower / usual.deviation, f"{words}: {number(size)} standard deviations away")
+
+
+def _temperature(shape: Shape, usual: Usual, words: str, factor: float, offset: float) -> Change:
+    """Tell whether median and spread are both unusual, and both usual once the day is turned back."""
+    none = Change(0.0, 0.0, words)
+    if shape.spread <= 0 or usual.spread is None:
+        return none
+    spread, room = log(shape.spread), SURE * shape.log_spread_error + _SWINGS * usual.spread.swing
+    near, spread_near = SURE * shape.median_error, (usual.spread.low - room, usual.spread.high + room)
+    if _within(shape.median, usual.furthest, near) or _within(spread, spread_near):
+        return none
+    median_back, spread_back = (shape.median - offset) / factor, spread - log(factor)
+    if not (_within(median_back, usual.furthest, near / factor) and _within(spread_back, spread_near)):
+        return none
+    low, high = map(number, usual.furthest)
+    return Change(inf, inf, f"its median is {number(shape.median)}, so far {low} to {high}, as if it were {words}")
+
+
+def _within(value: float, ends: tuple[float, float], room: float = 0.0) -> bool:
+    return ends[0] - room <= value <= ends[1] + room

@@ -166,6 +166,27 @@ def test_miles_to_kilometres_with_a_limit_below_their_factor():
     assert found(a_day(amount=amounts), rules=Quality(max_scale_change=1.4))["scale", "amount"].severity == "critical"
 
 
+def _warmth(rng, n_rows, warmer):
+    return 60 + warmer + 10 * rng.standard_normal(n_rows)
+
+
+@pytest.mark.parametrize(
+    ("change", "is_fault"),
+    [
+        (lambda x: (x - 32) / 1.8, True),
+        (lambda x: x, False),
+        (lambda x: x - 40, False),  # as cold as Celsius, and as wide as ever
+        (lambda x: 60 + (x - 60) / 1.8, False),  # a day on which all stations agree
+    ],
+)
+def test_celsius_instead_of_fahrenheit_where_days_differ(change, is_fault):
+    warmer = np.random.default_rng(8).normal(0, 12, 28)
+    month = stream(28, first_day=MONDAY - timedelta(days=28), amount=lambda r, n, d: _warmth(r, n, warmer[d]))
+    today = a_day(amount=change(_warmth(np.random.default_rng(9), 300, -5)))
+    found_today = alarms(today, trailing=month, reference=profile_of(month, categorical=()))
+    assert (("scale", "amount") in found_today) == is_fault
+
+
 def test_three_alike_are_no_shrunken_unit():
     """The mean of three stations passes through zero now and then, and on some days they agree."""
     stations = {"amount": lambda r, n, d: r.normal(0, 10) + r.choice(r.normal(0, 4, 3), n)}
