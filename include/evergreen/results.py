@@ -314,6 +314,8 @@ class CheckedNight(Result):
     report_uri: str = ""
     evidently_uri: str = ""
     """The drawn Evidently report, named `….evidently.html`; empty where none was drawn."""
+    answers_uri: str = ""
+    """The same of the answers that came true."""
 
 
 class Triaged(Result):

@@ -53,18 +53,18 @@ class NightOfStory:
 
 
 def show_story(console: Console, nights: list[NightOfStory]) -> None:
-    """Print a table of the nights."""
+    """Print a table of the nights, narrow enough for a terminal of 100 columns; bounds stand in brackets."""
     measured = next((night.metric.subject for night in nights if night.metric), "metric")
     table = Table(box=None, pad_edge=False)
-    for column in ("night", "days scored", measured, "limit", "a refit would have gained", "decided", "cause"):
-        table.add_column(column)
+    for column in ("night", "days", measured, "limit", "a refit would gain", "decided", "cause"):
+        table.add_column(column, no_wrap=True)
     for night in nights:
         table.add_row(
             f"{night.night}",
             f"{night.scored_days}",
             _with_bounds(night.metric),
             "" if night.metric is None or night.metric.limit is None else f"{night.metric.limit:.3f}",
-            "not asked" if night.improvement is None else f"{night.improvement:+.3f} (at least {night.lower:+.3f})",
+            "not asked" if night.improvement is None else f"{night.improvement:+.3f} (≥ {night.lower:+.3f})",
             night.action,
             night.cause,
         )
@@ -89,4 +89,4 @@ def _with_bounds(metric: Finding | None) -> str:
         return "too few labels"
     if metric.lower is None or metric.upper is None:
         return f"{metric.value:.3f}"
-    return f"{metric.value:.3f} [{metric.lower:.3f} to {metric.upper:.3f}]"
+    return f"{metric.value:.3f} ({metric.lower:.2f}-{metric.upper:.2f})"

@@ -65,6 +65,7 @@ def _draw(
     if probed is not None:
         probe = read_conclusion(ProbeMeasurement, probed.measurement_uri, probed.measurement_digest, files)
     drawn = next((each.evidently_uri for each in checked if each.evidently_uri), "")
+    answers = next((each.answers_uri for each in checked if each.answers_uri), "")
     page = render_monitoring_page(
         {CheckKind(each.kind): read_observation(each, files) for each in checked},
         model=run.definition.name,
@@ -74,7 +75,8 @@ def _draw(
         decision=decision,
         history=_history(run.settings, decision, files),
         probabilities=_probabilities(collected, files),
-        evidently_href=drawn.rpartition("/")[2],  # it lies beside this page
+        evidently_href=drawn.rpartition("/")[2],  # they lie beside this page
+        answers_href=answers.rpartition("/")[2],
     )
     files.write_bytes(decision.report_uri, page.encode())
 

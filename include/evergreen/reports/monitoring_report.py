@@ -74,6 +74,7 @@ def render_monitoring_page(
     history: Sequence[Observation] = (),
     probabilities: Markup | None = None,
     evidently_href: str = "",
+    answers_href: str = "",
     not_drawn: Mapping[str, str] | None = None,
 ) -> str:
     """Render one night; what has not happened yet is left out.
@@ -88,6 +89,7 @@ def render_monitoring_page(
         history: Observations of performance of earlier nights, in any order; tonight's may be among them.
         probabilities: `probability_chart` of the window, where it could be drawn.
         evidently_href: Evidently's page of the night, relative to this one.
+        answers_href: The same of the answers that came true.
         not_drawn: Per column why it is not on Evidently's page.
     """
     told = decision or diagnosis
@@ -114,6 +116,7 @@ def render_monitoring_page(
         metrics=_metric_charts(tonight),
         probabilities=probabilities,
         evidently_href=evidently_href,
+        answers_href=answers_href,
         not_drawn=not_drawn or {},
         tones=_TONES,
         words=_WORDS,

@@ -31,7 +31,13 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def keep_observation(
-    observation: Observation, settings: Settings, files: Files, *, report_uri: str = "", evidently_uri: str = ""
+    observation: Observation,
+    settings: Settings,
+    files: Files,
+    *,
+    report_uri: str = "",
+    evidently_uri: str = "",
+    answers_uri: str = "",
 ) -> CheckedNight:
     """Write an observation and return its summary; the same observation gives the same file.
 
@@ -41,6 +47,7 @@ def keep_observation(
         files: Opened with the same settings.
         report_uri: Page that shows it, if it has one of its own.
         evidently_uri: Page that Evidently drew of it, if it drew one.
+        answers_uri: Page that Evidently drew of the answers that came true, if it drew one.
 
     Raises:
         StoreUnavailableError: The store did not answer.
@@ -62,6 +69,7 @@ def keep_observation(
         observation_digest=digest,
         report_uri=report_uri,
         evidently_uri=evidently_uri,
+        answers_uri=answers_uri,
     )
 
 

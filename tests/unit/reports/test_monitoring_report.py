@@ -115,7 +115,12 @@ def render(observations=None, **more):
 def page():
     rng = np.random.default_rng(1)
     drawn = probability_chart(rng.beta(2, 6, 500), np.linspace(0, 1, 50), np.arange(50)[::-1])
-    shown = {"probabilities": drawn, "evidently_href": "n.evidently.html", "not_drawn": {"wind_gust": "constant"}}
+    shown = {
+        "probabilities": drawn,
+        "evidently_href": "n.evidently.html",
+        "answers_href": "a.evidently.html",
+        "not_drawn": {"wind_gust": "constant"},
+    }
     return render(diagnosis=DIAGNOSIS, probe=PROBE, decision=DECISION, history=HISTORY, **shown)
 
 
@@ -128,6 +133,7 @@ def test_the_verdict_comes_first_with_cause_reasons_and_probe(page):
         "0.031",
         "12 345",
         "n.evidently.html",
+        "a.evidently.html",
         "e" * 32,
     ):
         assert words in text

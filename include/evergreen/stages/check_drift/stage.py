@@ -10,7 +10,7 @@ from evergreen.files import Files
 from evergreen.observation import CheckKind, Observation
 from evergreen.predictors.bundle import read_profile
 from evergreen.reference_profile import NumericProfile
-from evergreen.reports.drift_report import SUFFIX, draw_evidently
+from evergreen.reports.drift_report import SUFFIX, draw_classification, draw_evidently
 from evergreen.reports.drift_sample import sample_reference, sample_rows
 from evergreen.stages.check_drift.findings import drift_findings
 from evergreen.statistics.column_profile import rows_by_weekday
@@ -19,6 +19,7 @@ from evergreen.tables.observations import keep_observation
 from evergreen.tables.watched_rows import read_outcomes, read_watched
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import date
 
     import pandas as pd
@@ -52,27 +53,46 @@ def check_drift(definition: ModelDefinition, collected: Collected, settings: Set
     reference = read_profile(files, champion.bundle_uri, champion.bundle_digest)
     rows = read_watched(collected, files, collected.first_day, collected.last_day)
     mature = definition.schedule.day_of(collected.as_of - rules.performance.mature_after)
-    labels = _matured_labels(collected, files, rules, mature)
-    findings = drift_findings(rows, reference=reference, rules=rules, labels=labels)
-    name = f"{collected.as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}-drift{SUFFIX}"
-    uri = report_uri(settings, collected.model, "monitoring", name)
-    page = _draw(rows, reference, rules)
-    if page is not None:
-        files.write_bytes(uri, page)
+    matured = _matured(collected, files, rules, mature)
+    findings = drift_findings(rows, reference=reference, rules=rules, labels=matured[["_day", "label"]])
     observation = _observation(collected, findings, len(rows))
-    checked = keep_observation(observation, settings, files, evidently_uri=uri if page is not None else "")
+    checked = keep_observation(
+        observation,
+        settings,
+        files,
+        evidently_uri=_keep_page("drift", lambda: _draw(rows, reference, rules), collected, settings, files),
+        answers_uri=_keep_page(
+            "answers", lambda: draw_classification(sample_rows(matured, rules.report_rows)), collected, settings, files
+        ),
+    )
     logger.info("%s: %s", definition.name, checked.headline)
     return checked
 
 
-def _matured_labels(collected: Collected, files: Files, rules: Monitoring, mature: date) -> pd.DataFrame:
-    """Return the labels of the newest days that had ended long enough ago; `mature` is the first day that had not."""
+def _matured(collected: Collected, files: Files, rules: Monitoring, mature: date) -> pd.DataFrame:
+    """Return the outcomes of the newest days that had ended long enough ago; `mature` is the first day that had not."""
     rows = read_outcomes(collected, files, mature - rules.performance.window, mature)
-    return rows.loc[(rows["_day"] < mature) & rows["label"].notna(), ["_day", "label"]]
+    return rows[(rows["_day"] < mature) & rows["label"].notna()]
+
+
+def _keep_page(name: str, draw: Callable[[], bytes | None], collected: Collected, settings: Settings, files: Files) -> str:
+    """Keep a page that Evidently draws, and return where; a night is not lost because a picture cannot be drawn."""
+    try:
+        page = draw()
+    except Exception:  # whatever Evidently and Plotly raise on odd columns
+        logger.exception("Evidently could not draw the %s of this night", name)
+        return ""
+    if page is None:
+        return ""
+    uri = report_uri(
+        settings, collected.model, "monitoring", f"{collected.as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}-{name}{SUFFIX}"
+    )
+    files.write_bytes(uri, page)
+    return uri
 
 
 def _draw(rows: pd.DataFrame, reference: ReferenceProfile, rules: Monitoring) -> bytes | None:
-    """Draw Evidently's report; it is a picture, and a night is not lost because a picture cannot be drawn."""
+    """Draw how far each column has moved."""
     numeric = [name for name, profile in reference.features.items() if isinstance(profile, NumericProfile)]
     categorical = [name for name in reference.features if name not in numeric]
     profiles = dict(reference.features)
@@ -81,18 +101,14 @@ def _draw(rows: pd.DataFrame, reference: ReferenceProfile, rules: Monitoring) ->
         numeric.append("probability")
     mix = rows_by_weekday(rows["_day"].to_numpy().astype("datetime64[D]")) if len(rows) else None
     weekday_rows = mix if rules.drift.reference == "same_weekdays" else None
-    try:
-        drawn = draw_evidently(
-            sample_rows(rows, rules.report_rows),
-            sample_reference(profiles, rules.report_rows, weekday_rows),
-            numeric,
-            categorical,
-            numeric_limit=rules.drift.numeric_effect,
-            categorical_limit=rules.drift.categorical_effect,
-        )
-    except Exception:  # whatever Evidently and Plotly raise on odd columns
-        logger.exception("Evidently could not draw this night")
-        return None
+    drawn = draw_evidently(
+        sample_rows(rows, rules.report_rows),
+        sample_reference(profiles, rules.report_rows, weekday_rows),
+        numeric,
+        categorical,
+        numeric_limit=rules.drift.numeric_effect,
+        categorical_limit=rules.drift.categorical_effect,
+    )
     for column, reason in drawn.left_out.items():
         logger.warning("not drawn: %s, %s", column, reason)
     return drawn.page

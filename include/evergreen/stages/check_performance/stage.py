@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -12,12 +11,9 @@ from evergreen.features.windows import start_of_day
 from evergreen.files import Files
 from evergreen.observation import CheckKind, Finding, Observation
 from evergreen.predictors.bundle import read_bundle
-from evergreen.reports.drift_report import SUFFIX, draw_classification
-from evergreen.reports.drift_sample import sample_rows
 from evergreen.stages.check_performance.cohort import LABEL_DAYS, ONE_DAY
 from evergreen.stages.check_performance.expected import expected_metrics
 from evergreen.stages.check_performance.findings import performance_findings
-from evergreen.tables.addresses import report_uri
 from evergreen.tables.observations import keep_observation
 from evergreen.tables.outcomes import LABEL, LABEL_AVAILABLE_AT, TRAINED_THROUGH
 from evergreen.tables.watched_rows import first_watched_day, read_outcomes
@@ -63,8 +59,7 @@ def check_performance(definition: ModelDefinition, collected: Collected, setting
         last_mature_day=mature,
     )
     window = rows[(rows["_day"] <= mature) & (rows["_day"] > mature - rules.window)]
-    drawn = _draw(collected, window, definition.monitoring.report_rows, settings, files)
-    checked = keep_observation(_observation(collected, window, findings), settings, files, evidently_uri=drawn)
+    checked = keep_observation(_observation(collected, window, findings), settings, files)
     logger.info("%s: %s", definition.name, checked.headline)
     return checked
 
@@ -83,21 +78,6 @@ def _rows(definition: ModelDefinition, collected: Collected, champion: ChampionV
     ends = {day: pd.Timestamp(start_of_day(definition.schedule, day + ONE_DAY)) for day in set(rows["_day"])}
     waited = rows[LABEL_AVAILABLE_AT] - pd.to_datetime(rows["_day"].map(ends), utc=True)
     return rows.assign(**{LABEL_DAYS: waited / pd.Timedelta(days=1)}).reset_index(drop=True)
-
-
-def _draw(collected: Collected, window: pd.DataFrame, most_rows: int, settings: Settings, files: Files) -> str:
-    """Keep Evidently's page of the answers; a night is not lost because a picture cannot be drawn."""
-    try:
-        page = draw_classification(sample_rows(window, most_rows))
-    except Exception:  # whatever Evidently and Plotly raise on odd rows
-        logger.exception("Evidently could not draw the answers of this night")
-        return ""
-    if page is None:
-        return ""
-    name = f"{collected.as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}-answers{SUFFIX}"
-    uri = report_uri(settings, collected.model, "monitoring", name)
-    files.write_bytes(uri, page)
-    return uri
 
 
 def _observation(collected: Collected, window: pd.DataFrame, findings: tuple[Finding, ...]) -> Observation:

@@ -42,9 +42,7 @@ def gate(definition: ModelDefinition, evaluation: Evaluation, settings: Settings
     record = make_record(definition, evaluation, measurement, decision)
     write_ruling(record, definition.gate, decision, files)
     record = DecisionStore(settings.database_url).record(record)
-    page = render_gate_page(
-        measurement, definition, decision=decision, decision_id=record.id, started_because=started_because
-    )
+    page = render_gate_page(measurement, definition, decision=decision, decision_id=record.id, started_because=started_because)
     files.write_bytes(evaluation.report_uri, page.encode())
     logger.info("%s: %s. %s", definition.name, decision.outcome, decision.reasons[0])
     return Verdict(

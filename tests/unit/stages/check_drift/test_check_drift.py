@@ -35,6 +35,8 @@ def test_features_probabilities_and_labels_are_compared_and_drawn(model):
     assert labels.rows == 14 * 20  # the fourteen newest days that ended more than a week ago
     assert night.evidently_uri.endswith(".evidently.html")
     assert b"plotly" in Files().read_bytes(night.evidently_uri).lower()
+    assert night.answers_uri.endswith("-answers.evidently.html")
+    assert b"Classification" in Files().read_bytes(night.answers_uri)
 
 
 def test_a_picture_that_cannot_be_drawn_loses_no_night(model, monkeypatch):

@@ -44,13 +44,6 @@ def test_the_night_is_judged_by_what_the_gate_measured(model):
     assert night.headline in [finding.reason for finding in seen.findings]
 
 
-@pytest.mark.slow  # Evidently alone takes seconds to import
-def test_evidently_draws_the_answers_that_came_true(model):
-    night = checked(model)
-    assert night.evidently_uri.endswith("-answers.evidently.html")
-    assert b"Classification" in Files().read_bytes(night.evidently_uri)
-
-
 def test_answers_that_no_longer_come_true_are_critical(model):
     model.labels["_label"] = (np.random.default_rng(1).random(len(model.labels)) < 0.3).astype(float)
     night = checked(model)
