@@ -19,7 +19,7 @@ from evergreen.connect.tasks import (
 )
 
 DOC = """\
-Every night: take in the new day, check it, build features, train the candidates, judge the best of them against the
+Every run: take in what is new, check it, build features, train the candidates, judge the best of them against the
 champion on rows that neither has seen, and release it only when it is better beyond chance.
 
 A run that releases nothing is a good run: open **gate** and its report to read why."""

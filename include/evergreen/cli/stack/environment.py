@@ -71,6 +71,7 @@ def _tuned(layout: StackLayout) -> dict[str, str]:
         "AIRFLOW__API__EXPOSE_CONFIG": "False",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",  # how soon a new DAG file is seen; the default is 300 s
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",  # the default of 1 s is paid at every step of a DAG
+        "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",  # after a killed scheduler work goes on, not in 5 minutes
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # a task that has ended may hold its slot for this long
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "20",  # a cold API server takes up to 5 s for its first answer
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",  # the tasks' own logs; what repeats every few seconds is kept out
