@@ -10,6 +10,7 @@ from evergreen.observation import (
     CheckKind,
     Diagnosis,
     Finding,
+    NightDecision,
     Observation,
     PastNight,
     ProbeMeasurement,
@@ -110,3 +111,27 @@ def measurement(**changes):
         "rows_digest": "r" * 32,
     }
     return ProbeMeasurement.model_construct(**values | changes)
+
+
+def night_decision(**changes):
+    """A night that found an upstream fault and set its days aside."""
+    values = {
+        "model": "flights",
+        "as_of": AS_OF,
+        "release_version": "1",
+        "bundle_digest": None,
+        "cause": Cause.UPSTREAM_FAULT,
+        "action": Action.QUARANTINE,
+        "severity": Severity.CRITICAL,
+        "reasons": ("a fault",),
+        "alarms": (),
+        "faulty_days": (date(2013, 5, 31),),
+        "probed": False,
+        "new_rows": 0,
+        "starts_training": False,
+        "diagnosis_digest": "d",
+        "probe_digest": None,
+        "policy_digest": "p",
+        "past_digest": "q",
+    }
+    return NightDecision(**(values | changes))

@@ -284,6 +284,8 @@ class Collected(Result):
     """Days of the window, since the champion's release, that nobody scored."""
     set_aside: tuple[date, ...] = ()
     """Days that earlier nights found at fault and nobody has released: no check looks at them again."""
+    readmitted: tuple[date, ...] = ()
+    """Days that a person has called sound: not judged again for faults, and part of everything else."""
     scoring_failures: tuple[str, ...] = ()
     """What validation said of those days, in plain sentences; empty where nothing is known."""
     new_outcomes: int

@@ -173,6 +173,16 @@ class NightStore:
                 aside.setdefault(day, decision_id(decision))
         return {day: aside[day] for day in sorted(aside) if day not in released}
 
+    def readmitted(self, model: str) -> tuple[date, ...]:
+        """Return the days that a person has released, in order.
+
+        Raises:
+            StoreUnavailableError: The database did not answer.
+        """
+        query = select(released_days.c.day).where(released_days.c.model == model).order_by(released_days.c.day)
+        with self._database.reading() as connection:
+            return tuple(connection.execute(query).scalars())
+
     def release_day(self, model: str, day: date, actor: str, reason: str) -> None:
         """Let a day take part in training again, for good, whatever monitoring says of it; a person's word.
 

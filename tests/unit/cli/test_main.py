@@ -12,7 +12,21 @@ from evergreen.cli import main
 from evergreen.errors import StackError
 
 HEAVY = {"pandas", "numpy", "pyarrow", "mlflow", "airflow", "sqlalchemy", "requests", "psutil", "pydantic", "deltalake"}
-COMMANDS = ("check", "schema", "seed", "run", "status", "decisions", "replay", "rollback", "up", "down", "demo", "doctor")
+COMMANDS = (
+    "check",
+    "schema",
+    "seed",
+    "run",
+    "status",
+    "decisions",
+    "replay",
+    "rollback",
+    "readmit",
+    "up",
+    "down",
+    "demo",
+    "doctor",
+)
 
 
 @pytest.fixture

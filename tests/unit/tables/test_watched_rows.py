@@ -9,7 +9,6 @@ import pytest
 
 from evergreen.errors import DigestMismatchError
 from evergreen.files import Files, join_uri
-from evergreen.observation import Action, Cause, NightDecision, Severity
 from evergreen.registry.nights import NightStore
 from evergreen.stages.score import score_day
 from evergreen.tables.addresses import predictions_uri
@@ -17,6 +16,7 @@ from evergreen.tables.day_table import DAY, DIGEST, POSITION, DayTable
 from evergreen.tables.watched_rows import read_outcomes, read_trailing, read_watched
 from released_models import MODEL, a_feature_set
 from watched_model import WatchedModel
+from watched_nights import night_decision
 
 A, B = date(2013, 4, 1), date(2013, 4, 5)
 TONIGHT = date(2013, 4, 6)
@@ -139,26 +139,7 @@ def test_what_the_scoring_stage_writes_can_be_watched(tmp_path):
 
 
 def set_aside(model, night, *days):
-    decision = NightDecision(
-        model=MODEL,
-        as_of=model.night(night),
-        release_version="1",
-        bundle_digest=None,
-        cause=Cause.UPSTREAM_FAULT,
-        action=Action.QUARANTINE,
-        severity=Severity.CRITICAL,
-        reasons=("a fault",),
-        alarms=(),
-        faulty_days=days,
-        probed=False,
-        new_rows=0,
-        starts_training=False,
-        diagnosis_digest="d",
-        probe_digest=None,
-        policy_digest="p",
-        past_digest="q",
-    )
-    NightStore(model.settings.database_url).record(decision)
+    NightStore(model.settings.database_url).record(night_decision(model=MODEL, as_of=model.night(night), faulty_days=days))
 
 
 def test_days_that_an_earlier_night_set_aside_are_not_looked_at_again(model):
@@ -168,6 +149,14 @@ def test_days_that_an_earlier_night_set_aside_are_not_looked_at_again(model):
     assert date(2013, 4, 3) not in collected.scored_rows
     for read in (read_watched, read_outcomes):
         assert set(read(collected, Files(), A, B)["_day"]) == {date(2013, 4, day) for day in (1, 2, 4, 5)}
+
+
+def test_a_day_that_a_person_readmits_is_looked_at_again_and_not_called_a_fault(model):
+    set_aside(model, date(2013, 4, 5), date(2013, 4, 3))
+    NightStore(model.settings.database_url).release_day(MODEL, date(2013, 4, 3), "me", "it was sound")
+    collected = model.collect(TONIGHT)
+    assert (collected.set_aside, collected.readmitted) == ((), (date(2013, 4, 3),))
+    assert date(2013, 4, 3) in set(read_watched(collected, Files(), A, B)["_day"])
 
 
 def test_a_night_looks_at_the_days_it_set_aside_itself(model):

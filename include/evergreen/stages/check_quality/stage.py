@@ -64,9 +64,9 @@ def _findings(
     eve = collected.first_day - timedelta(days=1)
     trailing = read_trailing(collected, files, collected.first_day - rules.trailing, eve)
     findings = quality_findings(
-        rows,
+        rows[~rows["_day"].isin(list(collected.readmitted))],
         trailing,
-        days=sorted({*collected.scored_rows, *collected.missing_days}),
+        days=sorted({*collected.scored_rows, *collected.missing_days} - set(collected.readmitted)),
         numeric=[name for name, profile in reference.features.items() if isinstance(profile, NumericProfile)],
         categorical=[name for name, profile in reference.features.items() if not isinstance(profile, NumericProfile)],
         reference=reference,

@@ -155,6 +155,7 @@ class _Night:
             scored_rows=dict(sorted(Counter(ours.column(DAY).to_pylist()).items())),
             missing_days=missing,
             set_aside=aside,
+            readmitted=NightStore(self.settings.database_url).readmitted(definition.name),
             scoring_failures=validation_failures(definition, missing, validations, self.work.as_of),
             new_outcomes=new,
             corrected_outcomes=corrected,
