@@ -106,7 +106,7 @@ def schema_change(seed: int, rows: pd.DataFrame) -> pd.DataFrame:
 
 SCENARIOS = {
     "nothing": Scenario(Action.LOG, 60),
-    "nothing, independent rows": Scenario(Action.LOG, 60, world=CALM, seeds=3),
+    "nothing, independent rows": Scenario(Action.LOG, 60, world=CALM, seeds=2),
     "unit change": Scenario(Action.QUARANTINE, 3, fault=unit_change, aftermath=25),
     "small unit change": Scenario(Action.QUARANTINE, 3, fault=small_unit_change),
     "null burst": Scenario(Action.QUARANTINE, 3, fault=null_burst, aftermath=25),
@@ -275,17 +275,20 @@ def _read(results: Path) -> list[dict]:
 
 
 def outcome(scenario: Scenario, nights: list[dict]) -> tuple[str, int | None]:
-    """Return what was done first that is more than to log or wait, and how many nights after the onset.
+    """Return what was done first, from the onset on, that is more than to log or wait, and how many nights after the onset.
 
-    Anything done before the onset counts as done wrongly; what comes after the scenario's nights does not count.
+    What comes after the scenario's nights does not count. Nor does what comes before the onset, which is the same in every
+    scenario of a seed: it is counted once, among the quiet nights.
     """
     for night in nights:
-        if night["night"] >= scenario.nights:
-            break
-        if night["action"] not in ("log", "wait"):
-            early = night["night"] < 0
-            return (f"{night['action']} too early" if early else night["action"]), night["night"]
+        if 0 <= night["night"] < scenario.nights and night["action"] not in ("log", "wait"):
+            return night["action"], night["night"]
     return "log", None
+
+
+def acts_early(nights: list[dict]) -> bool:
+    """Return whether anything was done before the onset."""
+    return any(night["night"] < 0 and night["action"] not in ("log", "wait") for night in nights)
 
 
 def show(lines: list[dict]) -> None:
@@ -296,6 +299,7 @@ def show(lines: list[dict]) -> None:
             streams[line["scenario"]].append(line["nights"])
     show_confusion(streams)
     show_retrainings(streams)
+    show_rules(streams)
     show_early([line for line in lines if line["part"] == "early"])
     show_stock([line for line in lines if line["part"] == "stock"])
 
@@ -312,8 +316,9 @@ def show_confusion(streams: dict[str, list]) -> None:
             total.update(right=right, all=len(found))
         delays = [delay for action, delay in found if action == scenario.expected.value and delay is not None]
         late = f"median {np.median(delays):g}, most {max(delays)}" if delays else "-"
+        early = sum(acts_early(nights) for nights in streams[name])
         print(f"{name:32} expects {scenario.expected.value:10} right {right:2} of {len(found)}; nights: {late};", end=" ")
-        print(dict(Counter(action for action, _ in found)))
+        print(dict(Counter(action for action, _ in found)), f"acted before the onset: {early}")
     if total:
         print(
             f"in all, without the small unit change: {total['right']} of {total['all']} = {total['right'] / total['all']:.1%}"
@@ -336,6 +341,19 @@ def show_retrainings(streams: dict[str, list]) -> None:
             f"gains {[round(g, 4) for g in gains][:20]}",
             dict(Counter(night["cause"] for night in nights)),
         )
+
+
+def show_rules(streams: dict[str, list]) -> None:
+    """Print how many probes say yes, by the rule in force and by a stricter one."""
+    print("\nprobes that say yes: improvement >= 0.005 and lower > 0 | lower >= 0.005")
+    for name, found in streams.items():
+        for alarmed in (False, True):
+            asked = [n for s in found for n in s if n.get("lower") is not None and (n["cause"] == "concept_drift") == alarmed]
+            yes = [n for n in asked if n["probe"] >= 0.005 and n["lower"] > 0]
+            print(
+                f"{name:32} {'on an alarm' if alarmed else 'without one':12} asked {len(asked) / len(found):.2f} "
+                f"yes {len(yes) / len(found):.2f} | {sum(n['lower'] >= 0.005 for n in asked) / len(found):.2f}"
+            )
 
 
 def show_early(lines: list[dict]) -> None:
@@ -389,10 +407,11 @@ def remembered_days():
             shapes[id(values)] = (shape.measure_shape(values), values)
         return shapes[id(values)][0]
 
-    def quantiles(profile):
-        if id(profile) not in kept:
-            kept[id(profile)] = (central(profile), profile)
-        return kept[id(profile)][0]
+    def quantiles(profile, ends):
+        name = (id(profile), *ends)
+        if name not in kept:
+            kept[name] = (quantiles_of(profile, ends), profile)
+        return kept[name][0]
 
     def null_share(profile, day):
         name = (id(profile), day.weekday())
@@ -400,7 +419,7 @@ def remembered_days():
             kept[name] = (usual.null_share(profile, day), profile)
         return kept[name][0]
 
-    central = scale._quantiles
+    quantiles_of = scale._quantiles
     with (
         patch.object(findings, "numbers_by_day", numbers_by_day),
         patch.object(scale, "measure_shape", measure_shape),

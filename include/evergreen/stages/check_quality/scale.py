@@ -7,7 +7,7 @@ that a feature that finds back to it is none either. Four things are looked at:
 - spread: the standard deviation, upwards only. On some days all rows are alike, and nothing is wrong.
 - location: the median, in standard deviations, where it leaves the values that were usual so far.
 - temperature: Fahrenheit and Celsius are too close for that limit where days differ. Median and spread together tell them
-  apart: neither is usual as it came, and both are once the day is turned back. No weather does that.
+  apart: neither is usual as it came, and both are once the day is turned back.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ _FEWEST_OF_USUAL = 0.25
 _SWINGS = 2.0
 """Standard deviations from day to day that a figure may leave its band by, beside the limit."""
 _CENTRAL = (1.0, 99.0)
-"""Per cent of all values between which a median is usual, whatever the days before it were like."""
+"""Per cent of all values between which nearly all of them lie."""
+_EXTREME = (0.1, 99.9)
+"""Per cent of all values between which a median is usual, whatever the days before it were like: the wettest day of a dry month
+is no fault where the release has learned from days as wet."""
 _CHANCE = 1e-3
 _TEMPERATURES = (("Celsius instead of Fahrenheit", 5 / 9, -160 / 9), ("Fahrenheit instead of Celsius", 9 / 5, 32.0))
 """What a day came as, with factor and offset of the way there."""
@@ -59,6 +62,8 @@ class Usual:
     """Standard deviation of all values together: the unit in which a location may move."""
     central: tuple[tuple[float, float], ...]
     """Where nearly all values lay: of the trailing days and of the reference."""
+    extreme: tuple[tuple[float, float], ...]
+    """Where all but the rarest of them lay, likewise."""
     reference_magnitude: float
     """Logarithm; NaN without a reference. Likewise the spread."""
     reference_spread: float
@@ -119,7 +124,8 @@ def _usual(before: Mapping[date, DayValues], profile: NumericProfile | None) -> 
     mean, deviation = (profile.mean or 0.0, profile.standard_deviation or 0.0) if profile else (0.0, 0.0)
     together = np.concatenate(list(filled.values()))
     low, high = np.percentile(together, _CENTRAL)
-    central = [*([_quantiles(profile)] if known and profile else []), (float(low), float(high))]
+    lowest, highest = np.percentile(together, _EXTREME)
+    learned = [profile] if known and profile else []
     trailing = float(np.clip(together, low, high).std())
     return Usual(
         magnitude=_log_band(shapes, lambda shape: shape.magnitude),
@@ -127,7 +133,8 @@ def _usual(before: Mapping[date, DayValues], profile: NumericProfile | None) -> 
         location=location,
         furthest=(min(medians.values()), max(medians.values())),
         deviation=max(deviation, trailing),
-        central=tuple(central),
+        central=(*(_quantiles(profile, _CENTRAL) for profile in learned), (float(low), float(high))),
+        extreme=(*(_quantiles(profile, _EXTREME) for profile in learned), (float(lowest), float(highest))),
         reference_magnitude=log(float(np.hypot(mean, deviation))) if known else float("nan"),
         reference_spread=log(deviation) if known else float("nan"),
         n_values=float(np.median([shape.n_values for shape in shapes.values()])) if shapes else 0.0,
@@ -142,11 +149,11 @@ def _log_band(shapes: Mapping[date, Shape], figure: Callable[[Shape], float]) ->
     return usual_band({day: log(max(value, top * 1e-6)) for day, value in values.items()}) if top > 0 else None
 
 
-def _quantiles(profile: NumericProfile) -> tuple[float, float]:
-    """Return the values between which nearly all of the reference lies."""
+def _quantiles(profile: NumericProfile, ends: tuple[float, float]) -> tuple[float, float]:
+    """Return the values between which the given per cent of the reference lie."""
     counts = np.asarray(profile.counts, dtype=np.float64).sum(axis=0)
     shares = np.cumsum(counts) / counts.sum()
-    low, high = np.searchsorted(shares, np.asarray(_CENTRAL) / 100)
+    low, high = np.searchsorted(shares, np.asarray(ends) / 100)
     return profile.values[low], profile.values[min(high, len(profile.values) - 1)]
 
 
@@ -184,13 +191,12 @@ def _factor(
     name: str, value: float, error: float, band: Band | None, reference: list[float], *, downwards: bool = True
 ) -> Change:
     """Measure by which factor a value lies outside the trailing band and the reference, taken together."""
-    lows, highs = [*reference, *([band.low] if band else [])], [*reference, *([band.high] if band else [])]
-    if not highs or value <= 0:
+    if band is None or value <= 0:  # all trailing values were 0: nothing says how far others may be
         return Change(1.0, 1.0, f"its {name} is {number(value)}")
-    low, high = min(lows), max(highs)
+    low, high = min([band.low, *reference]), max([band.high, *reference])
     above, below = log(value) - high, (low - log(value)) if downwards else 0.0
     distance = max(above, below, 0.0)
-    lower = max(distance - SURE * error - (_SWINGS * band.swing if band else 0.0), 0.0)
+    lower = max(distance - SURE * error - _SWINGS * band.swing, 0.0)
     direction = "larger" if above > 0 else "smaller"
     words = f"its {name} is {number(value)}, usually {number(exp(low))} to {number(exp(high))}"
     return Change(exp(distance), exp(lower), f"{words}: {number(exp(distance))} times {direction}")
@@ -200,7 +206,7 @@ def _location(shape: Shape, usual: Usual) -> Change:
     band = usual.location
     distance = max(band.low - shape.median, shape.median - band.high, 0.0)
     words = f"its median is {number(shape.median)}, usually {number(band.low)} to {number(band.high)}"
-    if usual.deviation == 0 or any(low <= shape.median <= high for low, high in usual.central):
+    if usual.deviation == 0 or any(low <= shape.median <= high for low, high in usual.extreme):
         return Change(0.0, 0.0, words)
     # Four of five days say little of a median that is nearly always 0: one storm is no fault where there was one before.
     beyond = max(usual.furthest[0] - shape.median, shape.median - usual.furthest[1], 0.0)
@@ -216,7 +222,9 @@ def _temperature(shape: Shape, usual: Usual, words: str, factor: float, offset: 
         return none
     spread, room = log(shape.spread), SURE * shape.log_spread_error + _SWINGS * usual.spread.swing
     near, spread_near = SURE * shape.median_error, (usual.spread.low - room, usual.spread.high + room)
-    if _within(shape.median, usual.furthest, near) or _within(spread, spread_near):
+    # A share that a day brings near its end lies far off and close together, too, but among values that were seen before.
+    seen = any(_within(shape.median, central) for central in usual.central)
+    if seen or _within(shape.median, usual.furthest, near) or _within(spread, spread_near):
         return none
     median_back, spread_back = (shape.median - offset) / factor, spread - log(factor)
     if not (_within(median_back, usual.furthest, near / factor) and _within(spread_back, spread_near)):

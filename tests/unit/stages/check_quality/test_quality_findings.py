@@ -5,6 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from evergreen.definitions.monitoring import Quality
 from evergreen.stages.check_quality import quality_findings
@@ -187,6 +188,20 @@ def test_celsius_instead_of_fahrenheit_where_days_differ(change, is_fault):
     assert (("scale", "amount") in found_today) == is_fault
 
 
+def test_a_share_near_its_end_is_no_changed_unit():
+    """Humid days lie near 100 % and close together; so do dry ones near 0."""
+    far = np.linspace(-1.6, 1.6, 28)
+
+    def humidity(rng, n_rows, day):
+        return 100 * norm.cdf(far[day * 11 % 28] + 0.6 * rng.standard_normal(n_rows))
+
+    month = stream(28, first_day=MONDAY - timedelta(days=28), amount=humidity)
+    reference = profile_of(month, categorical=())
+    for today in (-1.9, 1.9):
+        humid = a_day(amount=100 * norm.cdf(today + 0.6 * np.random.default_rng(3).standard_normal(300)))
+        assert ("scale", "amount") not in alarms(humid, trailing=month, reference=reference)
+
+
 def test_three_alike_are_no_shrunken_unit():
     """The mean of three stations passes through zero now and then, and on some days they agree."""
     stations = {"amount": lambda r, n, d: r.normal(0, 10) + r.choice(r.normal(0, 4, 3), n)}
@@ -253,6 +268,16 @@ def test_a_storm_is_no_fault_where_there_was_one_before(strongest, is_fault):
     month = stream(28, first_day=MONDAY - timedelta(days=28), amount=lambda r, n, d: rain.get(d, 0.0) * r.uniform(0.9, 1.1, n))
     wet = a_day(amount=8 * np.random.default_rng(1).uniform(0.9, 1.1, 300))
     found_today = alarms(wet, trailing=month, reference=profile_of(month, categorical=()))
+    assert (("scale", "amount") in found_today) == is_fault
+
+
+@pytest.mark.parametrize(("learned", "is_fault"), [(2.0, True), (9.0, False)])
+def test_a_storm_after_a_dry_month_is_no_fault_where_the_release_knows_storms(learned, is_fault):
+    rain = {3: 1.5, 9: learned}
+    days = stream(60, first_day=MONDAY - timedelta(days=88), amount=lambda r, n, d: rain.get(d, 0.0) * r.uniform(0.9, 1.1, n))
+    dry = stream(28, first_day=MONDAY - timedelta(days=28), amount=lambda r, n, d: np.zeros(n))
+    wet = a_day(amount=8 * np.random.default_rng(1).uniform(0.9, 1.1, 300))
+    found_today = alarms(wet, trailing=dry, reference=profile_of(days, categorical=()))
     assert (("scale", "amount") in found_today) == is_fault
 
 
