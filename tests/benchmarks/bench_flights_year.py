@@ -360,6 +360,8 @@ def _as_past(decision: NightDecision) -> PastNight:
 
 
 if __name__ == "__main__":
+    from bench_monitoring_errors import remembered_days
+
     parser = argparse.ArgumentParser()
     parser.add_argument("--frame", type=Path, help="Parquet file of the features; made where it is not there yet")
     path = parser.parse_args().frame
@@ -370,4 +372,5 @@ if __name__ == "__main__":
         frame = build_frame(flights)
         if path is not None:
             frame.to_parquet(path)
-    run(Year(flights, frame))
+    with remembered_days():
+        run(Year(flights, frame))
