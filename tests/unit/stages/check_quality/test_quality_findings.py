@@ -66,9 +66,17 @@ def test_a_weekday_without_rows_is_not_missing():
     assert not found(a_day().iloc[:0], trailing=TRAILING.iloc[:0], reference=profile_of(learned))
 
 
-@pytest.mark.parametrize(("rows", "severity"), [(55, "critical"), (85, "warning"), (95, "ok"), (300, "ok")])
+@pytest.mark.parametrize(("rows", "severity"), [(55, "critical"), (85, "critical"), (95, "ok"), (300, "ok")])
 def test_rows_against_the_usual_of_the_weekday(rows, severity):
     assert found(a_day(rows))["row_count", "rows"].severity == severity
+
+
+@pytest.mark.parametrize(
+    ("usual", "rows", "severity"), [(195, 40, "critical"), (11, 3, "warning"), (11, 4, "ok"), (40, 3, "critical")]
+)
+def test_few_rows_are_a_fault_where_a_sound_day_would_hardly_have_so_few(usual, rows, severity):
+    trailing = stream(28, usual, first_day=MONDAY - timedelta(days=28))
+    assert found(a_day(rows), trailing=trailing)["row_count", "rows"].severity == severity
 
 
 def test_a_quiet_weekday_is_held_against_its_own_kind():
