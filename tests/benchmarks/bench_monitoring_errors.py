@@ -150,7 +150,9 @@ def go_through(name: str, seed: int, champions: dict, memory: dict) -> dict[str,
     scenario, watch = SCENARIOS[name], watch_of(name, seed, champions, memory)
     last = ONSET + scenario.nights + (scenario.aftermath if seed < AFTERMATH_SEEDS else 0)
     done = []
-    for number in range(FIRST_NIGHT, last):
+    # A fault does not wait for what was before it: for most seeds its nights alone are gone through.
+    first = ONSET - 1 if scenario.fault and seed >= AFTERMATH_SEEDS else FIRST_NIGHT
+    for number in range(first, last):
         night = watch.night(number)
         decision = night.decision
         done.append(
@@ -254,8 +256,10 @@ def run(results: Path, seeds: range, parts: list[str]) -> None:
     for seed in seeds:
         champions, memory, began = {}, {}, time.monotonic()
         champions[True] = first_champion(simulate(seed, WORLD))
-        for name in SCENARIOS if "nights" in parts else ():
-            if seed < SCENARIOS[name].seeds and json.dumps(["nights", name, seed]) not in known:
+        for name, scenario in SCENARIOS.items():
+            if ("faults" if scenario.fault else "nights") not in parts:
+                continue
+            if seed < scenario.seeds and json.dumps(["nights", name, seed]) not in known:
                 keep([go_through(name, seed, champions, memory)])
         if "early" in parts and json.dumps(["early", "", seed]) not in known:
             keep(early_positives(seed, champions))
@@ -437,4 +441,4 @@ if __name__ == "__main__":
     else:
         first, _, last = (sys.argv[2] if len(sys.argv) > 2 else "20").rpartition("-")
         with remembered_days():
-            run(path, range(int(first or 0), int(last)), sys.argv[3:] or ["nights", "early", "stock"])
+            run(path, range(int(first or 0), int(last)), sys.argv[3:] or ["faults", "nights", "early", "stock"])
