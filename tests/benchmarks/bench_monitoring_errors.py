@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from importlib import import_module
 from pathlib import Path
 from unittest.mock import patch
 
@@ -20,10 +21,11 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from evergreen.observation import Action
+from evergreen.observation import Action, Cause
 from evergreen.stages.check_quality import columns, findings, scale, shape, shares, usual
 from evergreen.stages.check_quality.columns import DayValues
 from evergreen.stages.probe import improvement
+from evergreen.stages.retrain.answer import Answer, judge_probe
 from evergreen.statistics.roc_auc import roc_auc
 from monitoring_measurements import (
     CATEGORICAL,
@@ -121,6 +123,7 @@ SCENARIOS = {
     "early positives": Scenario(Action.LOG, 30, world=EARLY, labels_differ=True),
     "early positives, slow labels": Scenario(Action.LOG, 30, world=SLOW, labels_differ=True),
 }
+_DECISION = import_module("evergreen.stages.retrain.decide_night")  # the package gives the function under that name
 AFTERMATH_SEEDS = 1
 """Seeds for which the weeks after a fault are gone through as well."""
 
@@ -171,6 +174,37 @@ def go_through(name: str, seed: int, champions: dict, memory: dict) -> dict[str,
         if scenario.expected is Action.RETRAIN and decision.action is Action.RETRAIN and number >= ONSET + 30:
             break
     return {"part": "nights", "scenario": name, "seed": seed, "nights": done}
+
+
+def quiet_probes(seed: int, champions: dict) -> list[dict[str, object]]:
+    """Go through quiet nights with nothing but performance looked at, by the rule in force and by a stricter one.
+
+    Where no fault and no drift is found, which is so in quiet streams, these are the same retrainings as with every check.
+    """
+    found = []
+    for rule in ("in force", "stricter"):
+        watch = watch_of("nothing", seed, champions, {})
+        watch.looks_at_data = False
+        with patch.object(_DECISION, "judge_probe", judge_probe if rule == "in force" else _stricter):
+            nights = [watch.night(number) for number in range(FIRST_NIGHT, FIRST_NIGHT + 90)]
+        found.append(
+            {
+                "part": "probes",
+                "rule": rule,
+                "seed": seed,
+                "probes": [(n.number - FIRST_NIGHT, n.probe.improvement, n.probe.lower) for n in nights if n.probe],
+                "gains": [n.true_gain for n in nights if n.true_gain is not None],
+            }
+        )
+    return found
+
+
+def _stricter(diagnosis, probe, rules, sizes):
+    """Ask of a probe without an alarm that even its lower bound is worth a training."""
+    answer = judge_probe(diagnosis, probe, rules, sizes)
+    if answer.yes and diagnosis.cause is not Cause.CONCEPT_DRIFT and probe.lower < rules.minimum_effect:
+        return Answer(False, "The gain is not sure to be worth a training.")
+    return answer
 
 
 def early_positives(seed: int, champions: dict) -> list[dict[str, object]]:
@@ -261,6 +295,8 @@ def run(results: Path, seeds: range, parts: list[str]) -> None:
                 continue
             if seed < scenario.seeds and json.dumps(["nights", name, seed]) not in known:
                 keep([go_through(name, seed, champions, memory)])
+        if "probes" in parts and json.dumps(["probes", "", seed]) not in known:
+            keep(quiet_probes(seed, champions))
         if "early" in parts and json.dumps(["early", "", seed]) not in known:
             keep(early_positives(seed, champions))
         for name in STOCK if "stock" in parts else ():
@@ -304,6 +340,7 @@ def show(lines: list[dict]) -> None:
     show_confusion(streams)
     show_retrainings(streams)
     show_rules(streams)
+    show_probes([line for line in lines if line["part"] == "probes"])
     show_early([line for line in lines if line["part"] == "early"])
     show_stock([line for line in lines if line["part"] == "stock"])
 
@@ -358,6 +395,21 @@ def show_rules(streams: dict[str, list]) -> None:
                 f"{name:32} {'on an alarm' if alarmed else 'without one':12} asked {len(asked) / len(found):.2f} "
                 f"yes {len(yes) / len(found):.2f} | {sum(n['lower'] >= 0.005 for n in asked) / len(found):.2f}"
             )
+
+
+def show_probes(lines: list[dict]) -> None:
+    """Print retrainings of quiet nights by rule."""
+    for rule in sorted({line["rule"] for line in lines}):
+        gains = [line["gains"] for line in lines if line["rule"] == rule]
+        each = [gain for stream in gains for gain in stream]
+        false = [sum(gain < WORTH for gain in stream) for stream in gains]
+        print(
+            f"\n90 quiet nights, rule {rule}: {len(gains)} seeds, retrainings {len(each) / len(gains):.2f}, most "
+            f"{max(map(len, gains))}; gain below {WORTH}: {np.mean(false):.2f}, most {max(false)}; below 0: "
+            f"{sum(gain < 0 for gain in each)}; true gain median {np.median(each) if each else 0:.4f}; "
+            f"probes {np.mean([len(line['probes']) for line in lines if line['rule'] == rule]):.1f}; "
+            f"seeds without any {sum(not stream for stream in gains)}"
+        )
 
 
 def show_early(lines: list[dict]) -> None:
@@ -441,4 +493,4 @@ if __name__ == "__main__":
     else:
         first, _, last = (sys.argv[2] if len(sys.argv) > 2 else "20").rpartition("-")
         with remembered_days():
-            run(path, range(int(first or 0), int(last)), sys.argv[3:] or ["faults", "nights", "early", "stock"])
+            run(path, range(int(first or 0), int(last)), sys.argv[3:] or ["faults", "nights", "probes", "early", "stock"])
