@@ -22,7 +22,8 @@ class Probe(Section):
     every: Delay | None = timedelta(days=14)
     """Ask at least this often, also without an alarm: a refit may help although nothing got worse. None: only on an alarm."""
     minimum_effect: float = Field(0.005, ge=0)
-    """Smallest improvement of the gate's primary metric that is worth a training, in the metric's unit."""
+    """Smallest improvement of the gate's primary metric that is worth a training, in the metric's unit. Asked without an
+    alarm, the lower bound of the improvement must reach it."""
     confidence: float = Field(0.9, gt=0.5, lt=1)
     """One-sided confidence that the refit is better at all; the gate asks again, more strictly, before anything is released."""
     max_rows: int = Field(200_000, ge=1000)

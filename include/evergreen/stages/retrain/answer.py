@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from evergreen.measurement import METRICS
+from evergreen.observation import Cause
 
 if TYPE_CHECKING:
     from evergreen.definitions.monitoring import Performance
@@ -22,7 +23,10 @@ class Answer(NamedTuple):
 
 
 def judge_probe(diagnosis: Diagnosis, probe: ProbeMeasurement | None, rules: Probe, sizes: Performance) -> Answer:
-    """Rule on a probe: the lower bound above 0, and the improvement at least the minimum effect.
+    """Rule on a probe: surely better at all, and better by the minimum effect.
+
+    Where the answers have become worse, the improvement itself must reach the minimum effect. Where nobody saw anything wrong,
+    its lower bound must: asked every fortnight, an estimate reaches it by chance too often.
 
     Args:
         diagnosis: What triage made of the night.
@@ -42,8 +46,9 @@ def judge_probe(diagnosis: Diagnosis, probe: ProbeMeasurement | None, rules: Pro
     improvement, lower = _known(probe.improvement), _known(probe.lower)
     if improvement is None or lower is None:
         return Answer(None, "Whether a refit would have helped could not be measured.")
-    yes = lower > 0 and improvement >= rules.minimum_effect
-    return Answer(yes, _sentence(probe, improvement, lower, rules, yes=yes))
+    held = improvement if diagnosis.cause is Cause.CONCEPT_DRIFT else lower
+    yes = lower > 0 and held >= rules.minimum_effect
+    return Answer(yes, _sentence(probe, improvement, lower, rules, yes=yes, unasked=held is lower))
 
 
 def _about(value: ProbeMeasurement | Diagnosis) -> tuple[object, ...]:
@@ -65,12 +70,13 @@ def _too_little(probe: ProbeMeasurement, sizes: Performance) -> str | None:
     return None
 
 
-def _sentence(probe: ProbeMeasurement, improvement: float, lower: float, rules: Probe, *, yes: bool) -> str:
+def _sentence(probe: ProbeMeasurement, improvement: float, lower: float, rules: Probe, *, yes: bool, unasked: bool) -> str:
     title = METRICS[probe.metric].title
     change = "no difference" if not improvement else f"{'better' if improvement > 0 else 'worse'} by {abs(improvement):.4f}"
     on = f"on {probe.probe_rows:,} rows of {probe.probe_days:,} days"
     bound = f"{rules.confidence * 100:g} % lower bound {lower:.4f}"
     values = "" if probe.refit is None or probe.champion is None else f", {probe.refit:.4f} against {probe.champion:.4f}"
-    found = f"{title} {change} {on}{values} ({bound}); at least {rules.minimum_effect:.4f} is asked for"
+    asked = "of the bound, as nothing was seen to be wrong" if unasked else "for"
+    found = f"{title} {change} {on}{values} ({bound}); at least {rules.minimum_effect:.4f} is asked {asked}"
     lead = "A refit would have beaten the champion" if yes else "A refit is not shown to be worth a training"
     return f"{lead}: {found}."

@@ -40,6 +40,14 @@ def test_it_retrains_when_every_rule_holds_and_says_why_first():
     assert decided.reasons[-1] == "A training is started."
 
 
+@pytest.mark.parametrize("cause", [Cause.NOTHING, Cause.COVARIATE_SHIFT])
+@pytest.mark.parametrize(("lower", "expected"), [(0.005, Action.RETRAIN), (0.00499, Action.LOG)])
+def test_where_nothing_was_seen_to_be_wrong_the_bound_must_reach_the_minimum_effect(cause, lower, expected):
+    decided = decide(diagnosis(cause=cause), measurement(improvement=0.02, lower=lower))
+    assert decided.action is expected
+    assert "is asked of the bound, as nothing was seen to be wrong." in decided.reasons[0]
+
+
 @pytest.mark.parametrize(
     ("improvement", "lower", "expected"),
     [
