@@ -109,7 +109,8 @@ def test_a_day_without_answers_is_seen_and_told_once(champion_home, tmp_path):
         assert outcome.succeeded, outcome.errors
     assert outcome.returned["collect"]["missing_days"] == ["2013-02-19"]
     said = [json.loads(line) for line in (night.settings.home / "alerts.jsonl").read_text().splitlines()]
-    assert [(line["incident"], line["level"]) for line in said] == [("monitoring", "critical")]
+    # The home comes from other tests' nights, whose failed runs have spoken, too.
+    assert [line["level"] for line in said if line["incident"] == "monitoring"] == ["critical"]
 
 
 def test_a_failed_check_decides_nothing(watched, monkeypatch):
