@@ -68,7 +68,7 @@ def show_story(console: Console, nights: list[NightOfStory]) -> None:
             night.action,
             night.cause,
         )
-    console.print(table)
+    console.print(table, width=104, crop=False)
 
 
 def _first_metric(checked: Mapping[str, Any] | None) -> Finding | None:
