@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
-    from rich.console import Console
-
     from evergreen.observation import Finding
+
+
+WIDTH = 104
+"""Columns the table needs."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ def show_story(console: Console, nights: list[NightOfStory]) -> None:
             night.action,
             night.cause,
         )
-    console.print(table, width=104, crop=False)
+    # Where nobody sits before a terminal, rich takes 80 columns for granted and cuts the table.
+    Console(file=console.file, width=max(console.width, WIDTH)).print(table)
 
 
 def _first_metric(checked: Mapping[str, Any] | None) -> Finding | None:
