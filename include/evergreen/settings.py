@@ -61,6 +61,12 @@ class Settings(BaseSettings):
     threads: int = Field(1, ge=1)
     """Threads one training may use."""
 
+    spool_mb: int = Field(512, ge=1)
+    """Disk space in MiB for the gateway's answers that have not been shipped yet, of all workers on this machine."""
+
+    hash_key: str = Field("", repr=False)
+    """Secret with which the gateway hashes personal fields; needed where a definition has `serving.personal.hash`."""
+
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
