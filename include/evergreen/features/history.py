@@ -13,7 +13,7 @@ from evergreen.features.point_in_time import NEVER, microseconds, to_microsecond
 from evergreen.features.windows import start_of_day
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     import pandas as pd
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evergreen.definitions import ModelDefinition
+    from evergreen.definitions.data import Table
+    from evergreen.definitions.feature_layout import TableLayout
     from evergreen.definitions.schedule import Schedule
 
 
@@ -112,6 +114,11 @@ def own_columns(rows: pa.Table, *, keep: Collection[str] = ()) -> pa.Table:
 
 def identifier_columns(definition: ModelDefinition) -> frozenset[str]:
     """Columns that name things in any table: keys, and what tables are joined by."""
-    tables = definition.data.tables.values()
+    return identifiers_of(definition.data.tables.values())
+
+
+def identifiers_of(tables: Iterable[Table | TableLayout]) -> frozenset[str]:
+    """Columns that name things in any of these tables."""
+    tables = list(tables)
     joined = (name for table in tables if table.join is not None for name in table.join.by)
     return frozenset(name for table in tables for name in table.key) | frozenset(joined)

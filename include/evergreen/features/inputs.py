@@ -35,6 +35,16 @@ def table_digest(definition: ModelDefinition, code: FeatureCode) -> str:
     )
 
 
+def release_key(layout: FeatureLayout, code_digest: str) -> str:
+    """Digest of what decides about a release's features, as its bundle tells it; equal keys share online inputs.
+
+    Args:
+        layout: The layout in the bundle's manifest.
+        code_digest: Digest of the bundle's features.py.
+    """
+    return digest_json({"format": FORMAT, "code": code_digest, "layout": layout.digest})
+
+
 def input_digests(
     definition: ModelDefinition,
     code: FeatureCode,

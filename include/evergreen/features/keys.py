@@ -26,3 +26,25 @@ def key_text(rows: pa.Table, key: Sequence[str]) -> pa.Array:
         texts = [pc.replace_substring(pc.replace_substring(text, "\\", "\\\\"), "|", "\\|") for text in texts]
         texts = [pc.binary_join_element_wise(*texts, "|")]
     return texts[0].combine_chunks()
+
+
+def key_texts(parts: Sequence[tuple[Sequence[object], str]]) -> list[str]:
+    """Return what `key_text` returns, for few rows in plain values, none of them missing.
+
+    Args:
+        parts: Per key column its values, as in `RequestRows`, and the word for its type.
+    """
+    texts = [_plain_texts(values, kind) for values, kind in parts]
+    if len(texts) == 1:
+        return texts[0]
+    return ["|".join(part.replace("\\", "\\\\").replace("|", "\\|") for part in row) for row in zip(*texts, strict=True)]
+
+
+def _plain_texts(values: Sequence[object], kind: str) -> list[str]:
+    if kind in ("string", "integer"):
+        return [str(value) for value in values]
+    if kind == "boolean":
+        return ["true" if value else "false" for value in values]
+    types = {"number": pa.float64(), "timestamp": pa.timestamp("us", "UTC")}
+    texts: list[str] = pa.array(values, types[kind]).cast(pa.string()).to_pylist()
+    return texts

@@ -75,6 +75,41 @@ def latest_readable(
     return found
 
 
+def ever_found(
+    groups: NDArray[np.int64],
+    event_times: NDArray[np.int64],
+    readable_from: NDArray[np.int64],
+    *,
+    earliest: int,
+    within: int | None = None,
+) -> NDArray[np.int64]:
+    """Find the rows that `latest_readable` may answer with at any moment from `earliest` on.
+
+    Asked at such a moment, these rows alone give the answer that all of them give.
+
+    Args:
+        groups: Group of each table row, shape (n_table,); negative belongs to none.
+        event_times: When each table row happened, in any unit, shape (n_table,).
+        readable_from: First moment at which it may be read, same unit, shape (n_table,).
+        earliest: First moment that will be asked at, same unit.
+        within: Oldest event allowed, counted back from the moment; none is no limit.
+
+    Returns:
+        Positions in ascending order, so that of equals the one that stands last still does.
+    """
+    kept = np.flatnonzero((groups >= 0) & (readable_from != NEVER))
+    order = kept[np.lexsort((kept, event_times[kept], readable_from[kept], groups[kept]))]
+    if order.size == 0:
+        return order
+    group, event = groups[order], np.unique(event_times[order], return_inverse=True)[1]
+    newest = np.unique(_running_newest(group * order.size + event))
+    group, seen = group[newest], np.maximum(readable_from[order[newest]], earliest)
+    # One that is overtaken by the moment it can first be asked for is nobody's answer.
+    overtaken = np.append((group[1:] == group[:-1]) & (seen[1:] == seen[:-1]), False)
+    found = np.sort(order[newest[~overtaken]])
+    return found if within is None else found[event_times[found] >= earliest - within]
+
+
 def _running_newest(ranks: NDArray[np.int64]) -> NDArray[np.int64]:
     """Position of the largest rank so far, the later one of equals; ranks of a later group are all larger."""
     reached = ranks == np.maximum.accumulate(ranks)

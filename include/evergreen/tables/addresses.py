@@ -71,6 +71,11 @@ def bundles_uri(settings: Settings, model: str) -> str:
     return join_uri(settings.artifacts_uri, model, "bundles")
 
 
+def online_uri(settings: Settings, model: str) -> str:
+    """Return the folder of published online inputs, each named by its digest."""
+    return join_uri(settings.artifacts_uri, model, "online")
+
+
 def report_uri(settings: Settings, model: str, stage: str, name: str) -> str:
     """Return where a stage's page for people is written, such as `…/gate/<key>.html`."""
     return join_uri(settings.reports_uri, model, stage, name)
