@@ -29,6 +29,7 @@ def between_sections(definition: ModelDefinition) -> Iterator[Mistake]:
             yield from _columns_exist(rules, frozenset(table.columns), name)
     yield from _history_suffices(definition)
     yield from _landing_can_be_seen(definition)
+    yield from _personal_fields_exist(definition)
 
 
 def _columns_exist(rules: TableValidation, columns: frozenset[str], table: str) -> Iterator[Mistake]:
@@ -88,3 +89,25 @@ def _landing_can_be_seen(definition: ModelDefinition) -> Iterator[Mistake]:
                     "a table whose `files` hold `{day}`; name another one in `tables`, or no rule in `landing`",
                     rests_on=(("data", "tables", name, "files"), ("data", "tables", name, "sql")),
                 )
+
+
+def _personal_fields_exist(definition: ModelDefinition) -> Iterator[Mistake]:
+    """What is personal must be a field of the rows; a key that was dropped could never be joined with what came true."""
+    rows = definition.data.tables.get(definition.data.rows)
+    if rows is None:
+        return
+    personal, here = definition.serving.personal, ("serving", "personal")
+    declared: Path = ("data", "tables", definition.data.rows, "columns")
+    named: list[tuple[Path, str]] = [((*here, "drop", place), column) for place, column in enumerate(personal.drop)]
+    named += [((*here, "hash", place), column) for place, column in enumerate(personal.hash)]
+    for at, column in named if rows.columns else ():
+        yield from unknown_column(column, sorted(rows.columns), at, rests_on=declared)
+    for at, column in named:
+        if column in rows.key and at[2] == "drop":
+            yield Mistake(
+                at,
+                "a row without its key can never be joined with what came true",
+                f"{column!r}, a key of {definition.data.rows!r}",
+                "keys under `hash`",
+                rests_on=(("data", "tables", definition.data.rows, "key"),),
+            )

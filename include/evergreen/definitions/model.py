@@ -20,6 +20,7 @@ from evergreen.definitions.monitoring import Monitoring
 from evergreen.definitions.release import ReleasePlan
 from evergreen.definitions.retraining import Retraining
 from evergreen.definitions.schedule import Schedule
+from evergreen.definitions.serving import Serving
 from evergreen.definitions.training import Training
 from evergreen.definitions.validation import Validation
 from evergreen.definitions.words import Name, Section
@@ -57,6 +58,8 @@ class ModelDefinition(Section):
     """When a challenger replaces the champion."""
     release: ReleasePlan = ReleasePlan()
     """How a promoted challenger reaches traffic."""
+    serving: Serving = Serving()
+    """How the gateway answers."""
     monitoring: Monitoring = Monitoring()
     """What is watched, and how far it may go before somebody is told."""
     retraining: Retraining = Retraining()

@@ -261,6 +261,42 @@ MISTAKES = [
     ("gate:", "features: {code: ../other.py}\ngate:", 22, 18, "features.code", "no file of this folder", ""),
     ("gate:", "features: {code: feature.py}\ngate:", 0, 0, "", "the feature code is not there", "did you mean `features.py`?"),
     ("gate:", "watching: {}\ngate:", 22, 1, "watching", "unknown key", ""),
+    (
+        "gate:",
+        "serving: {review: {lowest: 0.5, highest: 0.4}}\ngate:",
+        22,
+        28,
+        "serving.review.lowest",
+        "the band is empty",
+        "",
+    ),
+    (
+        "gate:",
+        "serving: {personal: {drop: [contry]}}\ngate:",
+        22,
+        29,
+        "serving.personal.drop[0]",
+        "no such column",
+        "did you mean `country`?",
+    ),
+    (
+        "gate:",
+        "serving: {personal: {drop: [country], hash: [country]}}\ngate:",
+        22,
+        46,
+        "serving.personal.hash[0]",
+        "a field cannot be dropped and kept",
+        "",
+    ),
+    (
+        "gate:",
+        "serving: {personal: {drop: [order_id]}}\ngate:",
+        22,
+        29,
+        "serving.personal.drop[0]",
+        "a row without its key can never be joined with what came true",
+        "",
+    ),
 ]
 
 
