@@ -214,7 +214,7 @@ class Watch:
             monitoring=rules.monitoring,
             retraining=rules.retraining,
         )
-        self.past.insert(0, _as_past(decision))
+        self.past.insert(0, PastNight.of(decision, f"night-{decision.as_of:%Y%m%d}"))
         if decision.action is Action.QUARANTINE:
             self.aside |= {(day - day_of(0)).days for day in decision.faulty_days}
         gain = self._retrain(number) if decision.action is Action.RETRAIN else None
@@ -378,18 +378,6 @@ def true_auc(truth: np.ndarray, probability: np.ndarray) -> float:
     """Return the ROC AUC that is expected of answers to rows whose true probabilities are known."""
     labels = np.repeat([1.0, 0.0], len(truth))
     return roc_auc(labels, np.tile(probability, 2), weights=np.r_[truth, 1 - truth])
-
-
-def _as_past(decision: NightDecision) -> PastNight:
-    return PastNight(
-        as_of=decision.as_of,
-        release_version=decision.release_version,
-        cause=decision.cause,
-        action=decision.action,
-        alarms=decision.alarms,
-        probed=decision.probed,
-        decision_id=f"night-{decision.as_of:%Y%m%d}",
-    )
 
 
 def _within(numbers: np.ndarray, after: int, days: int) -> np.ndarray:

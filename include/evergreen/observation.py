@@ -10,12 +10,17 @@ from __future__ import annotations
 import json
 from datetime import date
 from enum import StrEnum
-from typing import Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, Field, FiniteFloat
 
 from evergreen.definitions.gate import MetricName
 from evergreen.results import Result, canonical_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from evergreen.results import Collected
 
 Measured = FiniteFloat | None
 """A finite number, or None for what could not be measured."""
@@ -65,24 +70,14 @@ class Finding(Result):
     """The same in a plain sentence with its figures."""
 
 
-class Observation(Result):
-    """What one check saw in one night."""
+class Evidence(Result):
+    """Something that a night's decision rests on."""
 
+    word: ClassVar[str]
+    """What messages call it."""
     format: Literal[1] = 1
     model: str
     as_of: AwareDatetime
-    kind: CheckKind
-    release_version: str | None
-    bundle_digest: str | None
-    first_day: date | None
-    last_day: date | None
-    """Days looked at; None when there was nothing to look at."""
-    rows: int
-    findings: tuple[Finding, ...]
-
-    def at(self, *severities: Severity) -> tuple[Finding, ...]:
-        """Return the findings of some severities, in order."""
-        return tuple(finding for finding in self.findings if finding.severity in severities)
 
     def to_bytes(self) -> bytes:
         """Return the canonical text."""
@@ -92,6 +87,50 @@ class Observation(Result):
     def from_bytes(cls, data: bytes) -> Self:
         """Restore from the canonical text."""
         return cls.model_validate(json.loads(data))
+
+
+class Observation(Evidence):
+    """What one check saw in one night."""
+
+    word = "observation"
+    kind: CheckKind
+    release_version: str | None
+    bundle_digest: str | None
+    first_day: date | None
+    last_day: date | None
+    """Days looked at; None when there was nothing to look at."""
+    rows: int
+    findings: tuple[Finding, ...]
+
+    @classmethod
+    def of(
+        cls, collected: Collected, kind: CheckKind, findings: tuple[Finding, ...], *, days: Iterable[date], rows: int
+    ) -> Self:
+        """Return what a check saw of a night.
+
+        Args:
+            collected: What the night looks at.
+            kind: Which check.
+            findings: What it found.
+            days: Days it looked at, in any order.
+            rows: How many rows of them.
+        """
+        champion, looked_at = collected.champion, sorted(days)
+        return cls(
+            model=collected.model,
+            as_of=collected.as_of,
+            kind=kind,
+            release_version=champion and champion.version,
+            bundle_digest=champion and champion.bundle_digest,
+            first_day=looked_at[0] if looked_at else None,
+            last_day=looked_at[-1] if looked_at else None,
+            rows=rows,
+            findings=findings,
+        )
+
+    def at(self, *severities: Severity) -> tuple[Finding, ...]:
+        """Return the findings of some severities, in order."""
+        return tuple(finding for finding in self.findings if finding.severity in severities)
 
 
 class Cause(StrEnum):
@@ -120,12 +159,10 @@ class Action(StrEnum):
     LOG = "log"
 
 
-class Diagnosis(Result):
+class Diagnosis(Evidence):
     """What triage made of a night."""
 
-    format: Literal[1] = 1
-    model: str
-    as_of: AwareDatetime
+    word = "diagnosis"
     release_version: str | None
     bundle_digest: str | None
     cause: Cause
@@ -144,22 +181,11 @@ class Diagnosis(Result):
     observations: dict[CheckKind, str]
     """Digest of each observation it rests on."""
 
-    def to_bytes(self) -> bytes:
-        """Return the canonical text."""
-        return canonical_bytes(self)
 
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Restore from the canonical text."""
-        return cls.model_validate(json.loads(data))
-
-
-class ProbeMeasurement(Result):
+class ProbeMeasurement(Evidence):
     """Whether a quick refit would have beaten the champion on the newest matured rows."""
 
-    format: Literal[1] = 1
-    model: str
-    as_of: AwareDatetime
+    word = "probe"
     release_version: str
     bundle_digest: str
     metric: MetricName
@@ -177,27 +203,6 @@ class ProbeMeasurement(Result):
     probe_first_day: date | None
     probe_last_day: date | None
     rows_digest: str
-
-    def to_bytes(self) -> bytes:
-        """Return the canonical text."""
-        return canonical_bytes(self)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Restore from the canonical text."""
-        return cls.model_validate(json.loads(data))
-
-
-class PastNight(Result):
-    """An earlier night's decision, as much of it as tonight's depends on."""
-
-    as_of: AwareDatetime
-    release_version: str | None
-    cause: Cause
-    action: Action
-    alarms: tuple[str, ...]
-    probed: bool
-    decision_id: str
 
 
 class NightDecision(Result):
@@ -232,3 +237,28 @@ class NightDecision(Result):
     """Folder with the observations, the diagnosis and the probe."""
     report_uri: str = ""
     recorded_at: AwareDatetime | None = None
+
+
+class PastNight(Result):
+    """An earlier night's decision, as much of it as tonight's depends on."""
+
+    as_of: AwareDatetime
+    release_version: str | None
+    cause: Cause
+    action: Action
+    alarms: tuple[str, ...]
+    probed: bool
+    decision_id: str
+
+    @classmethod
+    def of(cls, decision: NightDecision, decision_id: str) -> Self:
+        """Return what later nights need to know of a decision."""
+        return cls(
+            as_of=decision.as_of,
+            release_version=decision.release_version,
+            cause=decision.cause,
+            action=decision.action,
+            alarms=decision.alarms,
+            probed=decision.probed,
+            decision_id=decision_id,
+        )

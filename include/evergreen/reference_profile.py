@@ -71,6 +71,16 @@ class ReferenceProfile(Result):
     rows_by_weekday: tuple[FiniteFloat, ...] = Field(min_length=WEEKDAYS, max_length=WEEKDAYS)
     """Mean rows of a day, by weekday, Monday first; 0 where the training rows had no such day."""
 
+    @property
+    def numeric(self) -> list[str]:
+        """Names of the features that are numbers."""
+        return [name for name, profile in self.features.items() if isinstance(profile, NumericProfile)]
+
+    @property
+    def categorical(self) -> list[str]:
+        """Names of the features that are categories."""
+        return [name for name, profile in self.features.items() if isinstance(profile, CategoryProfile)]
+
     def to_bytes(self) -> bytes:
         """Return the canonical text."""
         return canonical_bytes(self)

@@ -21,6 +21,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from evergreen.definitions import load_definition
+from evergreen.measurement import direction
 from evergreen.observation import Action, Cause, CheckKind, Finding, NightDecision, Observation, PastNight, ProbeMeasurement
 from evergreen.reference_profile import NumericProfile
 from evergreen.settings import Settings
@@ -31,7 +32,7 @@ from evergreen.stages.check_quality import quality_findings
 from evergreen.stages.probe import choose_recipe, probe_improvement
 from evergreen.stages.retrain import decide_night
 from evergreen.stages.triage import diagnose
-from evergreen.statistics.measures import measure_by_cluster
+from evergreen.statistics.measures import measure, measure_by_cluster
 from evergreen.statistics.paired_cluster_bootstrap import Interval, paired_cluster_bootstrap
 from evergreen.statistics.population_stability_index import (
     population_stability_index,
@@ -76,7 +77,9 @@ class Watch:
     pending: Champion | None = None
     answered: np.ndarray = field(init=False)
     nights: list[NightDecision] = field(default_factory=list)
-    gates: list[tuple[date, Interval, bool]] = field(default_factory=list)
+    gates: list[tuple[date, Interval, list[str]]] = field(default_factory=list)
+    """Per training: the night, the gain, and the guards that were broken."""
+    released: int = 0
     naive: int = 0
 
     def __post_init__(self) -> None:
@@ -111,7 +114,7 @@ class Watch:
         probe = self._probe(number, as_of) if diagnosis.wants_probe else None
         decision = decide_night(diagnosis, probe, self.past, **terms)
         self.nights.append(decision)
-        self.past.insert(0, _as_past(decision))
+        self.past.insert(0, PastNight.of(decision, f"night-{decision.as_of:%Y%m%d}"))
         if decision.action is Action.QUARANTINE:
             self.aside |= {number_of(day) for day in decision.faulty_days}
         if decision.action is Action.RETRAIN:
@@ -227,17 +230,38 @@ class Watch:
 
     def _retrain(self, number: int) -> None:
         """Train in the night after a day; what the gate lets through answers from the day after the next night."""
-        challenger = train_watched(self.year, number, self.champion.version + 1, number + 2, self.aside)
-        found = self._compare(challenger, number)
-        passed = found.lower > 0 and found.estimate >= self.year.definition.gate.primary.minimum_effect
-        self.gates.append((day_of(number + 1), found, passed))
+        year, challenger = self.year, train_watched(self.year, number, self.champion.version + 1, number + 2, self.aside)
+        first = max(challenger.trained_through, self.champion.trained_through) + 1
+        judged = year.known(first, number - year.mature_days, number, self.aside)
+        found, broken = self._gain(challenger, judged), self._broken_guards(challenger, judged)
+        passed = found.lower > 0 and found.estimate >= year.definition.gate.primary.minimum_effect and not broken
+        self.gates.append((day_of(number + 1), found, broken))
         if passed:
             self.pending = challenger
+            self.released += 1
 
-    def _compare(self, challenger: Champion, number: int) -> Interval:
+    def _broken_guards(self, challenger: Champion, at: np.ndarray) -> list[str]:
+        year, broken = self.year, []
+        for guard in year.definition.gate.guards:
+            new, old = (
+                measure(
+                    guard.metric,
+                    year.label[at],
+                    model.probability[at],
+                    threshold=year.threshold,
+                    costs=year.definition.training.costs,
+                )
+                for model in (challenger, self.champion)
+            )
+            sign = direction(guard.metric)
+            if guard.limit is not None and sign * new < sign * guard.limit:
+                broken.append(f"{guard.metric} {new:.3f}, limit {guard.limit:g}")
+            if guard.max_worsening is not None and sign * (old - new) > guard.max_worsening:
+                broken.append(f"{guard.metric} worse by {sign * (old - new):.3f}, at most {guard.max_worsening:g}")
+        return broken
+
+    def _gain(self, challenger: Champion, at: np.ndarray) -> Interval:
         year, gate = self.year, self.year.definition.gate
-        first = max(challenger.trained_through, self.champion.trained_through) + 1
-        at = year.known(first, number - year.mature_days, number, self.aside)
         days, clusters = np.unique(year.number[at], return_inverse=True)
         new, old = (
             measure_by_cluster(
@@ -289,8 +313,10 @@ def show_nights(watch: Watch) -> None:
         if first.cause is not Cause.NOTHING or first.action not in (Action.LOG, Action.WAIT) or first.probed:
             through = f" to {last.as_of:%m-%d}, {len(same)} nights" if len(same) > 1 else ""
             print(f"{first.as_of:%Y-%m-%d}{through}: {first.cause} -> {first.action}. {' '.join(first.reasons)[:420]}")
-    for day, found, passed in watch.gates:
-        print(f"gate {day}: {found.estimate:+.4f}, lower bound {found.lower:+.4f}: {'released' if passed else 'kept out'}")
+    for day, found, broken in watch.gates:
+        print(
+            f"gate {day}: {found.estimate:+.4f}, lower bound {found.lower:+.4f}; broken: {'; '.join(broken) or 'none'}"
+        )
     counted = Counter((night.cause.value, night.action.value) for night in watch.nights)
     print(
         f"{len(watch.nights)} nights:",
@@ -341,22 +367,9 @@ def run(year: Year) -> None:
     watch, began = Watch(year, first), time.process_time()
     for number in range(day, number_of(END) + 1):
         watch.night(number)
-    releases = sum(passed for *_, passed in watch.gates)
-    policies["evergreen"] = Outcome(watch.answered, len(watch.gates), releases, time.process_time() - began)
+    policies["evergreen"] = Outcome(watch.answered, len(watch.gates), watch.released, time.process_time() - began)
     show_nights(watch)
     show_policies(year, policies)
-
-
-def _as_past(decision: NightDecision) -> PastNight:
-    return PastNight(
-        as_of=decision.as_of,
-        release_version=decision.release_version,
-        cause=decision.cause,
-        action=decision.action,
-        alarms=decision.alarms,
-        probed=decision.probed,
-        decision_id=f"night-{decision.as_of:%Y%m%d}",
-    )
 
 
 if __name__ == "__main__":

@@ -323,6 +323,13 @@ def outcome(scenario: Scenario, nights: list[dict]) -> tuple[str, int | None]:
     return "log", None
 
 
+def is_worth_it(scenario: Scenario, nights: list[dict]) -> bool:
+    """Return whether a training was started where none was expected, and every one of the stream was worth its price."""
+    within = [night for night in nights if 0 <= night["night"] < scenario.nights]
+    acted = [night for night in within if night["action"] not in ("log", "wait")]
+    return scenario.expected is Action.LOG and bool(acted) and all((night["gain"] or 0.0) >= WORTH for night in acted)
+
+
 def acts_early(nights: list[dict]) -> bool:
     """Return whether anything was done before the onset."""
     return any(night["night"] < 0 and night["action"] not in ("log", "wait") for night in nights)
@@ -350,16 +357,20 @@ def show_confusion(streams: dict[str, list]) -> None:
         if not found:
             continue
         right = sum(action == scenario.expected.value for action, _ in found)
+        helped = sum(is_worth_it(scenario, nights) for nights in streams[name])
         if name != "small unit change":
-            total.update(right=right, all=len(found))
+            total.update(right=right, helped=helped, all=len(found))
         delays = [delay for action, delay in found if action == scenario.expected.value and delay is not None]
         late = f"median {np.median(delays):g}, most {max(delays)}" if delays else "-"
         early = sum(acts_early(nights) for nights in streams[name])
-        print(f"{name:32} expects {scenario.expected.value:10} right {right:2} of {len(found)}; nights: {late};", end=" ")
+        print(f"{name:32} expects {scenario.expected.value:10} right {right:2} of {len(found)},", end=" ")
+        print(f"another action that was worth its price {helped}; nights: {late};", end=" ")
         print(dict(Counter(action for action, _ in found)), f"acted before the onset: {early}")
     if total:
+        share, with_helped = total["right"] / total["all"], (total["right"] + total["helped"]) / total["all"]
         print(
-            f"in all, without the small unit change: {total['right']} of {total['all']} = {total['right'] / total['all']:.1%}"
+            f"in all, without the small unit change: {total['right']} of {total['all']} = {share:.1%}; with trainings where "
+            f"none was asked for that were worth their price: {with_helped:.1%}"
         )
 
 

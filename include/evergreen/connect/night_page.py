@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,10 +24,9 @@ NIGHTS_DRAWN = 30
 
 def night_page_uri(run: Run) -> str:
     """Return where the page of a run's night is written."""
-    from evergreen.tables.addresses import report_uri
+    from evergreen.tables.addresses import as_of_name, report_uri
 
-    name = f"{run.as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}.html"
-    return report_uri(run.settings, run.definition.name, "monitoring", name)
+    return report_uri(run.settings, run.definition.name, "monitoring", f"{as_of_name(run.as_of)}.html")
 
 
 def draw_night(
@@ -57,20 +55,20 @@ def _draw(
     from evergreen.files import Files
     from evergreen.observation import CheckKind, Diagnosis, ProbeMeasurement
     from evergreen.reports.monitoring_report import render_monitoring_page
-    from evergreen.tables.night_files import read_conclusion
+    from evergreen.tables.night_files import read_evidence
     from evergreen.tables.observations import read_observation
 
     files = Files.from_settings(run.settings)
     probe = None
     if probed is not None:
-        probe = read_conclusion(ProbeMeasurement, probed.measurement_uri, probed.measurement_digest, files)
+        probe = read_evidence(ProbeMeasurement, probed.measurement_uri, probed.measurement_digest, files)
     drawn = next((each.evidently_uri for each in checked if each.evidently_uri), "")
     answers = next((each.answers_uri for each in checked if each.answers_uri), "")
     page = render_monitoring_page(
         {CheckKind(each.kind): read_observation(each, files) for each in checked},
         model=run.definition.name,
         as_of=run.as_of.astimezone(run.definition.schedule.zone),
-        diagnosis=read_conclusion(Diagnosis, triaged.diagnosis_uri, triaged.diagnosis_digest, files),
+        diagnosis=read_evidence(Diagnosis, triaged.diagnosis_uri, triaged.diagnosis_digest, files),
         probe=probe,
         decision=decision,
         history=_history(run.settings, decision, files),
@@ -84,11 +82,9 @@ def _draw(
 def _history(settings: Settings, decision: NightDecision, files: Files) -> list[Observation]:
     """Return what the earlier nights saw of performance; a night whose files are gone is left out."""
     from evergreen.errors import DigestMismatchError
-    from evergreen.files import join_uri
     from evergreen.observation import CheckKind, Diagnosis, Observation
     from evergreen.registry.nights import NightStore
-    from evergreen.tables.night_files import read_conclusion
-    from evergreen.tables.observations import NAME_DIGEST_LENGTH
+    from evergreen.tables.night_files import evidence_uri, read_evidence
 
     store = NightStore(settings.database_url)
     found = []
@@ -97,11 +93,11 @@ def _history(settings: Settings, decision: NightDecision, files: Files) -> list[
         if night is None:
             continue
         try:
-            name = f"diagnosis-{night.diagnosis_digest[:NAME_DIGEST_LENGTH]}.json"
-            diagnosis = read_conclusion(Diagnosis, join_uri(night.evidence_uri, name), night.diagnosis_digest, files)
+            uri = evidence_uri(night.evidence_uri, "diagnosis", night.diagnosis_digest)
+            diagnosis = read_evidence(Diagnosis, uri, night.diagnosis_digest, files)
             digest = diagnosis.observations[CheckKind.PERFORMANCE]
-            name = f"observation-performance-{digest[:NAME_DIGEST_LENGTH]}.json"
-            found.append(Observation.from_bytes(files.read_bytes(join_uri(night.evidence_uri, name))))
+            uri = evidence_uri(night.evidence_uri, "observation-performance", digest)
+            found.append(read_evidence(Observation, uri, digest, files))
         except (FileNotFoundError, DigestMismatchError, KeyError):
             _log.info("the night of %s is not drawn: its files are gone or changed", night.as_of)
     return found

@@ -20,6 +20,14 @@ def start_of_day(schedule: Schedule, day: date) -> datetime:
     return datetime.combine(day, time(), tzinfo=schedule.zone).astimezone(UTC)
 
 
+def last_mature_day(schedule: Schedule, as_of: datetime, mature_after: timedelta) -> date:
+    """Return the newest local day that had ended `mature_after` before an as-of.
+
+    Labels of younger days are left out whatever they say: those that arrive first are not like the others.
+    """
+    return schedule.day_of(as_of - mature_after) - ONE_DAY
+
+
 def last_complete_day(definition: ModelDefinition, as_of: datetime) -> date:
     """The newest day whose every row has reached its moment of prediction.
 

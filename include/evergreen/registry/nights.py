@@ -95,7 +95,7 @@ class NightStore:
             StoreUnavailableError: The database did not answer.
         """
         query = _standing(model).where(nights.c.as_of < before).order_by(nights.c.as_of.desc()).limit(limit)
-        return [_past(decision) for decision in self._read(query)]
+        return [PastNight.of(decision, decision_id(decision)) for decision in self._read(query)]
 
     def latest(self, model: str) -> NightDecision | None:
         """Return the decision of a model's newest night, None before the first."""
@@ -260,15 +260,3 @@ def _from_row(row: RowMapping) -> NightDecision:
             remedy="find out who changed the database and restore it from a backup",
         )
     return decision
-
-
-def _past(decision: NightDecision) -> PastNight:
-    return PastNight(
-        as_of=decision.as_of,
-        release_version=decision.release_version,
-        cause=decision.cause,
-        action=decision.action,
-        alarms=decision.alarms,
-        probed=decision.probed,
-        decision_id=decision_id(decision),
-    )

@@ -29,17 +29,6 @@ class DrawnReport:
     """Per column why it is not drawn."""
 
 
-def evidently_report_html(
-    current: pd.DataFrame, reference_sample: pd.DataFrame, numeric: Sequence[str], categorical: Sequence[str]
-) -> bytes:
-    """Draw Evidently's drift and missing values; see `draw_evidently`, which also says what is not on the page.
-
-    Returns:
-        The page; empty where no column could be drawn.
-    """
-    return draw_evidently(current, reference_sample, numeric, categorical).page or b""
-
-
 def draw_evidently(
     current: pd.DataFrame,
     reference_sample: pd.DataFrame,

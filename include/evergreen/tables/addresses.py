@@ -16,6 +16,11 @@ SOURCE_DIGEST_LENGTH = 12
 """Characters of the feature code's digest that name its table; the whole digest is in every result."""
 
 
+def as_of_name(as_of: datetime) -> str:
+    """Return an as-of as it stands in names of files, such as `20130401T070000Z`."""
+    return f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
 def landing_folder(settings: Settings, model: str) -> str:
     """Return where upstream systems put a model's files."""
     return join_uri(settings.landing_uri, model)
@@ -58,7 +63,7 @@ def outcomes_uri(settings: Settings, model: str) -> str:
 
 def night_folder(settings: Settings, model: str, as_of: datetime) -> str:
     """Return the folder of what monitoring saw in one night: observations, diagnosis, probe."""
-    return join_uri(settings.artifacts_uri, model, "monitoring", f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}")
+    return join_uri(settings.artifacts_uri, model, "monitoring", as_of_name(as_of))
 
 
 def validations_uri(settings: Settings, model: str) -> str:

@@ -1,40 +1,45 @@
-"""What triage and the probe concluded, kept in the night's folder under the digest of their bytes."""
+"""What a night's decision rests on, kept in the night's folder under the digest of its bytes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from evergreen.digests import digest_bytes
 from evergreen.errors import DigestMismatchError
 from evergreen.files import join_uri
-from evergreen.observation import Diagnosis, ProbeMeasurement
+from evergreen.observation import Evidence
 from evergreen.tables.addresses import night_folder
-from evergreen.tables.observations import NAME_DIGEST_LENGTH
 
 if TYPE_CHECKING:
     from evergreen.files import Files
     from evergreen.settings import Settings
 
-Conclusion = TypeVar("Conclusion", Diagnosis, ProbeMeasurement)
+NAME_DIGEST_LENGTH = 12
+"""Characters of the digest in a file's name; the whole digest is in the result."""
+
+Kept = TypeVar("Kept", bound=Evidence)
 
 
-def keep_conclusion(
-    value: Diagnosis | ProbeMeasurement, name: Literal["diagnosis", "probe"], settings: Settings, files: Files
-) -> tuple[str, str]:
-    """Write a conclusion and return its address and digest; the same conclusion gives the same file.
+def evidence_uri(folder: str, name: str, digest: str) -> str:
+    """Return where a piece of evidence lies in a night's folder, such as `…/probe-0123456789ab.json`."""
+    return join_uri(folder, f"{name}-{digest[:NAME_DIGEST_LENGTH]}.json")
+
+
+def keep_evidence(value: Evidence, name: str, settings: Settings, files: Files) -> tuple[str, str]:
+    """Write a piece of evidence and return its address and digest; the same evidence gives the same file.
 
     Raises:
         StoreUnavailableError: The store did not answer.
     """
     data = value.to_bytes()
     digest = digest_bytes(data)
-    uri = join_uri(night_folder(settings, value.model, value.as_of), f"{name}-{digest[:NAME_DIGEST_LENGTH]}.json")
+    uri = evidence_uri(night_folder(settings, value.model, value.as_of), name, digest)
     files.write_bytes(uri, data)
     return uri, digest
 
 
-def read_conclusion(kind: type[Conclusion], uri: str, digest: str, files: Files) -> Conclusion:
-    """Read a conclusion back.
+def read_evidence(kind: type[Kept], uri: str, digest: str, files: Files) -> Kept:
+    """Read a piece of evidence back.
 
     Raises:
         FileNotFoundError: It is gone.
@@ -44,9 +49,9 @@ def read_conclusion(kind: type[Conclusion], uri: str, digest: str, files: Files)
     found = digest_bytes(data)
     if found != digest:
         raise DigestMismatchError(
-            "what a night concluded is not what was written",
+            f"the {kind.word} of a night is not the one that was written",
             found=f"{uri}: digest {found}",
             allowed=f"digest {digest}",
-            remedy="clear the night's tasks from `triage` on so that they conclude again",
+            remedy="clear the night's checks and what follows them, so that they run again",
         )
     return kind.from_bytes(data)

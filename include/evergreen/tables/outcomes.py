@@ -14,25 +14,13 @@ import pyarrow.compute as pc
 
 from evergreen.tables.arrow_types import TIMESTAMP
 from evergreen.tables.day_table import DAY
+from evergreen.tables.predictions import ANSWER, KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from datetime import datetime
 
-KEY, EVENT_TIME = "_key", "_event_time"
 LABEL, LABEL_AVAILABLE_AT = "label", "label_available_at"
 REVISION, KNOWN_FROM = "_revision", "_known_from"
-SCORING, SAID_AT, TRAINED_THROUGH = "_scoring", "as_of", "_trained_through"
-ANSWER: tuple[tuple[str, pa.DataType], ...] = (
-    (KEY, pa.string()),
-    (EVENT_TIME, TIMESTAMP),
-    ("probability", pa.float64()),
-    ("decision", pa.bool_()),
-    ("release_version", pa.string()),
-    ("bundle_digest", pa.string()),
-    (TRAINED_THROUGH, TIMESTAMP),
-)
-"""What an answer says of itself."""
 OUTCOMES = pa.schema(
     [
         *ANSWER,
@@ -44,24 +32,6 @@ OUTCOMES = pa.schema(
     ]
 )
 """Columns of the table. A label of null takes an earlier one back: the source no longer has it."""
-
-
-def said_last(answers: pa.Table, as_of: datetime, versions: Collection[str]) -> pa.Table:
-    """Return what was said last of each day by some releases, as far as it was said by an as-of.
-
-    Args:
-        answers: Rows of the table `predictions`, with `_day`.
-        as_of: Answers of later runs are left out.
-        versions: Releases whose answers count; those of releases that came later must not.
-    """
-    heard = pc.less_equal(answers.column(SAID_AT), pa.scalar(as_of, TIMESTAMP))
-    ours = pc.is_in(answers.column("release_version"), value_set=pa.array(sorted(versions), pa.string()))
-    rows = answers.filter(pc.and_(heard, ours))
-    if not rows.num_rows:
-        return rows
-    newest = rows.group_by(DAY).aggregate([(SCORING, "max")])
-    place = pc.index_in(rows.column(DAY), value_set=newest.column(DAY))
-    return rows.filter(pc.equal(rows.column(SCORING), newest.column(f"{SCORING}_max").take(place)))
 
 
 def known_at(revisions: pa.Table, as_of: datetime) -> pa.Table:

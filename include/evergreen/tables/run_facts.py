@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import resource
 import sys
-from datetime import UTC, date
+from datetime import date
 from typing import TYPE_CHECKING
 
 from pydantic import AwareDatetime, FiniteFloat, ValidationError
 
 from evergreen.files import join_uri
 from evergreen.results import Result, canonical_bytes
+from evergreen.tables.addresses import as_of_name
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,7 +37,7 @@ class RunFacts(Result):
 
 def keep_run_facts(facts: RunFacts, settings: Settings, model: str, files: Files) -> None:
     """Keep what a run cost; a repeated run of the same as-of and day replaces the earlier one."""
-    name = f"{facts.as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}-{facts.day.isoformat()}.json"
+    name = f"{as_of_name(facts.as_of)}-{facts.day.isoformat()}.json"
     files.write_bytes(join_uri(_folder(settings, model, facts.stage), name), canonical_bytes(facts))
 
 

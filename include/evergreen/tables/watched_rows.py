@@ -17,18 +17,16 @@ from evergreen.errors import DigestMismatchError
 from evergreen.files import join_uri
 from evergreen.tables.arrow_types import TIMESTAMP
 from evergreen.tables.day_table import DAY, DIGEST, POSITION, DayTable
-from evergreen.tables.outcomes import (
+from evergreen.tables.outcomes import KNOWN_FROM, LABEL, LABEL_AVAILABLE_AT, REVISION, known_at
+from evergreen.tables.predictions import (
     ANSWER,
     EVENT_TIME,
+    FEATURES_URI,
+    FEATURES_VERSION,
     KEY,
-    KNOWN_FROM,
-    LABEL,
-    LABEL_AVAILABLE_AT,
-    REVISION,
     SAID_AT,
     SCORING,
     TRAINED_THROUGH,
-    known_at,
     said_last,
 )
 
@@ -42,8 +40,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FEATURES_URI, FEATURES_VERSION = "_features_uri", "_features_version"
-"""Where the features lie that an answer rests on; null in answers older than these columns."""
 SLICE = "_slice_"
 USUAL_DAYS = timedelta(days=28)
 """Days before the judged ones that say what share of labels is usual."""

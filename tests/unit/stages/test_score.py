@@ -14,19 +14,11 @@ from evergreen.files import Files
 from evergreen.predictors.bundle import load_predictor
 from evergreen.results import Outcome
 from evergreen.settings import Settings
-from evergreen.stages.score import (
-    FEATURES_URI,
-    FEATURES_VERSION,
-    SCORING,
-    TRAINED_THROUGH,
-    missed_days,
-    released_features,
-    score_day,
-    score_night,
-)
+from evergreen.stages.score import missed_days, released_features, score_day, score_night
 from evergreen.tables.addresses import predictions_uri
 from evergreen.tables.day_table import DayTable
 from evergreen.tables.feature_frames import read_features
+from evergreen.tables.predictions import FEATURES_URI, FEATURES_VERSION, SCORING, TRAINED_THROUGH
 from released_models import (
     MODEL,
     SOURCE,

@@ -63,5 +63,5 @@ def test_a_changed_observation_is_refused(settings):
     files = Files.from_settings(settings)
     checked = keep_observation(observation(finding("a", Severity.CRITICAL)), settings, files)
     files.write_bytes(checked.observation_uri, observation().to_bytes())
-    with pytest.raises(DigestMismatchError, match="not the one that the check wrote"):
+    with pytest.raises(DigestMismatchError, match="observation of a night is not the one that was written"):
         read_observation(checked, files)

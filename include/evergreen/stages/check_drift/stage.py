@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC
 from typing import TYPE_CHECKING
 
+from evergreen.features.windows import ONE_DAY, last_mature_day
 from evergreen.files import Files
 from evergreen.observation import CheckKind, Observation
 from evergreen.predictors.bundle import read_profile
-from evergreen.reference_profile import NumericProfile
 from evergreen.reports.drift_report import SUFFIX, draw_classification, draw_evidently
 from evergreen.reports.drift_sample import sample_reference, sample_rows
 from evergreen.stages.check_drift.findings import drift_findings
 from evergreen.statistics.column_profile import rows_by_weekday
-from evergreen.tables.addresses import report_uri
+from evergreen.tables.addresses import as_of_name, report_uri
 from evergreen.tables.observations import keep_observation
 from evergreen.tables.watched_rows import read_outcomes, read_watched
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     from evergreen.definitions import ModelDefinition
     from evergreen.definitions.monitoring import Monitoring
-    from evergreen.observation import Finding
     from evergreen.reference_profile import ReferenceProfile
     from evergreen.results import CheckedNight, Collected
     from evergreen.settings import Settings
@@ -49,15 +47,16 @@ def check_drift(definition: ModelDefinition, collected: Collected, settings: Set
     """
     files, champion, rules = Files.from_settings(settings), collected.champion, definition.monitoring
     if champion is None:
-        return keep_observation(_observation(collected, (), 0), settings, files)
+        return keep_observation(Observation.of(collected, CheckKind.DRIFT, (), days=(), rows=0), settings, files)
     reference = read_profile(files, champion.bundle_uri, champion.bundle_digest)
     rows = read_watched(collected, files, collected.first_day, collected.last_day)
-    mature = definition.schedule.day_of(collected.as_of - rules.performance.mature_after)
-    matured = _matured(collected, files, rules, mature)
+    matured = _matured(
+        collected, files, rules, last_mature_day(definition.schedule, collected.as_of, rules.performance.mature_after)
+    )
     findings = drift_findings(rows, reference=reference, rules=rules, labels=matured[["_day", "label"]])
-    observation = _observation(collected, findings, len(rows))
-    checked = keep_observation(
-        observation,
+    days = (collected.first_day, collected.last_day) if len(rows) else ()
+    return keep_observation(
+        Observation.of(collected, CheckKind.DRIFT, findings, days=days, rows=len(rows)),
         settings,
         files,
         evidently_uri=_keep_page("drift", lambda: _draw(rows, reference, rules), collected, settings, files),
@@ -65,14 +64,12 @@ def check_drift(definition: ModelDefinition, collected: Collected, settings: Set
             "answers", lambda: draw_classification(sample_rows(matured, rules.report_rows)), collected, settings, files
         ),
     )
-    logger.info("%s: %s", definition.name, checked.headline)
-    return checked
 
 
-def _matured(collected: Collected, files: Files, rules: Monitoring, mature: date) -> pd.DataFrame:
-    """Return the outcomes of the newest days that had ended long enough ago; `mature` is the first day that had not."""
-    rows = read_outcomes(collected, files, mature - rules.performance.window, mature)
-    return rows[(rows["_day"] < mature) & rows["label"].notna()]
+def _matured(collected: Collected, files: Files, rules: Monitoring, last: date) -> pd.DataFrame:
+    """Return the outcomes of the newest days that had ended long enough ago, the last of them given."""
+    rows = read_outcomes(collected, files, last + ONE_DAY - rules.performance.window, last)
+    return rows[rows["label"].notna()]
 
 
 def _keep_page(name: str, draw: Callable[[], bytes | None], collected: Collected, settings: Settings, files: Files) -> str:
@@ -84,18 +81,14 @@ def _keep_page(name: str, draw: Callable[[], bytes | None], collected: Collected
         return ""
     if page is None:
         return ""
-    uri = report_uri(
-        settings, collected.model, "monitoring", f"{collected.as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}-{name}{SUFFIX}"
-    )
+    uri = report_uri(settings, collected.model, "monitoring", f"{as_of_name(collected.as_of)}-{name}{SUFFIX}")
     files.write_bytes(uri, page)
     return uri
 
 
 def _draw(rows: pd.DataFrame, reference: ReferenceProfile, rules: Monitoring) -> bytes | None:
     """Draw how far each column has moved."""
-    numeric = [name for name, profile in reference.features.items() if isinstance(profile, NumericProfile)]
-    categorical = [name for name in reference.features if name not in numeric]
-    profiles = dict(reference.features)
+    numeric, profiles = reference.numeric, dict(reference.features)
     if reference.probability is not None:
         profiles["probability"] = reference.probability
         numeric.append("probability")
@@ -105,25 +98,10 @@ def _draw(rows: pd.DataFrame, reference: ReferenceProfile, rules: Monitoring) ->
         sample_rows(rows, rules.report_rows),
         sample_reference(profiles, rules.report_rows, weekday_rows),
         numeric,
-        categorical,
+        reference.categorical,
         numeric_limit=rules.drift.numeric_effect,
         categorical_limit=rules.drift.categorical_effect,
     )
     for column, reason in drawn.left_out.items():
         logger.warning("not drawn: %s, %s", column, reason)
     return drawn.page
-
-
-def _observation(collected: Collected, findings: tuple[Finding, ...], rows: int) -> Observation:
-    champion = collected.champion
-    return Observation(
-        model=collected.model,
-        as_of=collected.as_of,
-        kind=CheckKind.DRIFT,
-        release_version=champion and champion.version,
-        bundle_digest=champion and champion.bundle_digest,
-        first_day=collected.first_day if rows else None,
-        last_day=collected.last_day if rows else None,
-        rows=rows,
-        findings=findings,
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from evergreen.results import ChampionVersion, CheckedNight, Collected
     from evergreen.settings import Settings
 
-logger = logging.getLogger(__name__)
-
 
 def check_operations(definition: ModelDefinition, collected: Collected, settings: Settings) -> CheckedNight:
     """Look at the machinery that answered the window: what it cost, how old its data is, what kind of answers it gave.
@@ -42,20 +39,9 @@ def check_operations(definition: ModelDefinition, collected: Collected, settings
     """
     files, champion = Files.from_settings(settings), collected.champion
     findings = () if champion is None else _findings(definition, collected, champion, settings, files)
-    observation = Observation(
-        model=collected.model,
-        as_of=collected.as_of,
-        kind=CheckKind.OPERATIONS,
-        release_version=champion and champion.version,
-        bundle_digest=champion and champion.bundle_digest,
-        first_day=min(collected.scored_rows, default=None),
-        last_day=max(collected.scored_rows, default=None),
-        rows=sum(collected.scored_rows.values()),
-        findings=findings,
-    )
-    checked = keep_observation(observation, settings, files)
-    logger.info("%s: %s", definition.name, checked.headline)
-    return checked
+    scored = collected.scored_rows
+    seen = Observation.of(collected, CheckKind.OPERATIONS, findings, days=scored, rows=sum(scored.values()))
+    return keep_observation(seen, settings, files)
 
 
 def _findings(

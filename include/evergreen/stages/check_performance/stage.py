@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from evergreen.features.windows import start_of_day
+from evergreen.features.windows import last_mature_day, start_of_day
 from evergreen.files import Files
-from evergreen.observation import CheckKind, Finding, Observation
+from evergreen.observation import CheckKind, Observation
 from evergreen.predictors.bundle import read_bundle
 from evergreen.stages.check_performance.cohort import LABEL_DAYS, ONE_DAY
 from evergreen.stages.check_performance.expected import expected_metrics
 from evergreen.stages.check_performance.findings import performance_findings
 from evergreen.tables.observations import keep_observation
-from evergreen.tables.outcomes import LABEL, LABEL_AVAILABLE_AT, TRAINED_THROUGH
+from evergreen.tables.outcomes import LABEL, LABEL_AVAILABLE_AT
+from evergreen.tables.predictions import TRAINED_THROUGH
 from evergreen.tables.watched_rows import first_watched_day, read_outcomes
 
 if TYPE_CHECKING:
-    from datetime import date, datetime, timedelta
-
     from evergreen.definitions import ModelDefinition
-    from evergreen.definitions.schedule import Schedule
     from evergreen.results import ChampionVersion, CheckedNight, Collected
     from evergreen.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 
 def check_performance(definition: ModelDefinition, collected: Collected, settings: Settings) -> CheckedNight:
@@ -45,7 +40,7 @@ def check_performance(definition: ModelDefinition, collected: Collected, setting
     files = Files.from_settings(settings)
     champion = collected.champion
     if champion is None:
-        return keep_observation(_observation(collected, pd.DataFrame(), ()), settings, files)
+        return keep_observation(Observation.of(collected, CheckKind.PERFORMANCE, (), days=(), rows=0), settings, files)
     rules = definition.monitoring.performance
     rows = _rows(definition, collected, champion, files)
     mature = last_mature_day(definition.schedule, collected.as_of, rules.mature_after)
@@ -59,14 +54,9 @@ def check_performance(definition: ModelDefinition, collected: Collected, setting
         last_mature_day=mature,
     )
     window = rows[(rows["_day"] <= mature) & (rows["_day"] > mature - rules.window)]
-    checked = keep_observation(_observation(collected, window, findings), settings, files)
-    logger.info("%s: %s", definition.name, checked.headline)
-    return checked
-
-
-def last_mature_day(schedule: Schedule, as_of: datetime, mature_after: timedelta) -> date:
-    """Return the newest local day that had ended `mature_after` before an as-of."""
-    return schedule.day_of(as_of - mature_after) - ONE_DAY
+    n_rows = int(window[LABEL].notna().sum())
+    seen = Observation.of(collected, CheckKind.PERFORMANCE, findings, days=set(window["_day"]), rows=n_rows)
+    return keep_observation(seen, settings, files)
 
 
 def _rows(definition: ModelDefinition, collected: Collected, champion: ChampionVersion, files: Files) -> pd.DataFrame:
@@ -78,18 +68,3 @@ def _rows(definition: ModelDefinition, collected: Collected, champion: ChampionV
     ends = {day: pd.Timestamp(start_of_day(definition.schedule, day + ONE_DAY)) for day in set(rows["_day"])}
     waited = rows[LABEL_AVAILABLE_AT] - pd.to_datetime(rows["_day"].map(ends), utc=True)
     return rows.assign(**{LABEL_DAYS: waited / pd.Timedelta(days=1)}).reset_index(drop=True)
-
-
-def _observation(collected: Collected, window: pd.DataFrame, findings: tuple[Finding, ...]) -> Observation:
-    champion = collected.champion
-    return Observation(
-        model=collected.model,
-        as_of=collected.as_of,
-        kind=CheckKind.PERFORMANCE,
-        release_version=champion and champion.version,
-        bundle_digest=champion and champion.bundle_digest,
-        first_day=None if window.empty else min(window["_day"]),
-        last_day=None if window.empty else max(window["_day"]),
-        rows=0 if window.empty else int(window[LABEL].notna().sum()),
-        findings=findings,
-    )

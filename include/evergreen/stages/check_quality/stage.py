@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from evergreen.files import Files
 from evergreen.observation import CheckKind, Observation
 from evergreen.predictors.bundle import read_profile
-from evergreen.reference_profile import NumericProfile
 from evergreen.stages.check_quality.findings import quality_findings
 from evergreen.tables.observations import keep_observation
 from evergreen.tables.watched_rows import read_trailing, read_watched
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     from evergreen.observation import Finding
     from evergreen.results import ChampionVersion, CheckedNight, Collected
     from evergreen.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 
 def check_quality(definition: ModelDefinition, collected: Collected, settings: Settings) -> CheckedNight:
@@ -38,21 +34,9 @@ def check_quality(definition: ModelDefinition, collected: Collected, settings: S
     """
     files, champion = Files.from_settings(settings), collected.champion
     findings = () if champion is None else _findings(definition, collected, champion, files)
-    days = sorted({*collected.scored_rows, *collected.missing_days})
-    observation = Observation(
-        model=collected.model,
-        as_of=collected.as_of,
-        kind=CheckKind.QUALITY,
-        release_version=champion and champion.version,
-        bundle_digest=champion and champion.bundle_digest,
-        first_day=days[0] if days else None,
-        last_day=days[-1] if days else None,
-        rows=sum(collected.scored_rows.values()),
-        findings=findings,
-    )
-    checked = keep_observation(observation, settings, files)
-    logger.info("%s: %s", definition.name, checked.headline)
-    return checked
+    days, rows = {*collected.scored_rows, *collected.missing_days}, sum(collected.scored_rows.values())
+    seen = Observation.of(collected, CheckKind.QUALITY, findings, days=days, rows=rows)
+    return keep_observation(seen, settings, files)
 
 
 def _findings(
@@ -67,8 +51,8 @@ def _findings(
         rows[~rows["_day"].isin(list(collected.readmitted))],
         trailing,
         days=sorted({*collected.scored_rows, *collected.missing_days} - set(collected.readmitted)),
-        numeric=[name for name, profile in reference.features.items() if isinstance(profile, NumericProfile)],
-        categorical=[name for name, profile in reference.features.items() if not isinstance(profile, NumericProfile)],
+        numeric=reference.numeric,
+        categorical=reference.categorical,
         reference=reference,
         rules=rules,
     )

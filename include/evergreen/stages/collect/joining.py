@@ -22,7 +22,8 @@ from evergreen.stages.collect.progress import (
 from evergreen.stages.collect.revisions import join_labels, new_revisions
 from evergreen.tables.arrow_types import TIMESTAMP
 from evergreen.tables.day_table import DAY, DIGEST, POSITION
-from evergreen.tables.outcomes import KEY, KNOWN_FROM, LABEL, LABEL_AVAILABLE_AT, OUTCOMES, SAID_AT, known_at, said_last
+from evergreen.tables.outcomes import KNOWN_FROM, LABEL, LABEL_AVAILABLE_AT, OUTCOMES, known_at
+from evergreen.tables.predictions import KEY, SAID_AT, said_last
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

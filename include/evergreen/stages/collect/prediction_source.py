@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import pyarrow as pa
 
 from evergreen.tables.day_table import DAY, DayTable
-from evergreen.tables.outcomes import ANSWER, SAID_AT, SCORING, TRAINED_THROUGH
+from evergreen.tables.predictions import ANSWER, SAID_AT, SCORING, TRAINED_THROUGH
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 
 from evergreen.tables.arrow_types import TIMESTAMP
 from evergreen.tables.day_table import DAY
-from evergreen.tables.outcomes import ANSWER, KEY, KNOWN_FROM, LABEL, LABEL_AVAILABLE_AT, OUTCOMES, REVISION, known_at
+from evergreen.tables.outcomes import KNOWN_FROM, LABEL, LABEL_AVAILABLE_AT, OUTCOMES, REVISION, known_at
+from evergreen.tables.predictions import ANSWER, KEY
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

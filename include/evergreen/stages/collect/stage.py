@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -24,10 +24,11 @@ from evergreen.stages.collect.prediction_source import BatchPredictions
 from evergreen.stages.collect.progress import Progress
 from evergreen.stages.collect.revisions import count_changes
 from evergreen.stages.collect.unscored import unscored_days, validation_failures
-from evergreen.tables.addresses import labels_uri, outcomes_uri, predictions_uri, validations_uri
+from evergreen.tables.addresses import as_of_name, labels_uri, outcomes_uri, predictions_uri, validations_uri
 from evergreen.tables.arrow_types import TIMESTAMP
 from evergreen.tables.day_table import DAY, DayTable
-from evergreen.tables.outcomes import EVENT_TIME, KEY, LABEL, known_at, said_last
+from evergreen.tables.outcomes import LABEL, known_at
+from evergreen.tables.predictions import EVENT_TIME, KEY, said_last
 from evergreen.tables.stage_results import StageResults
 from evergreen.tables.watched_rows import current_outcomes, first_watched_day
 
@@ -69,7 +70,7 @@ def collect(
     """
     files = Files.from_settings(settings)
     results = StageResults(settings.results_uri, definition.name, files)
-    key = f"night-{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    key = f"night-{as_of_name(as_of)}"
     progress = results.get(STAGE, "progress", Progress) or Progress()
     is_old = progress.through is not None and as_of < progress.through
     kept = results.get(STAGE, key, Collected) if is_old and not force else None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from evergreen.features.windows import last_mature_day, start_of_day
 from evergreen.tables.feature_frames import read_labelled
+from evergreen.tables.predictions import EVENT_TIME, TRAINED_THROUGH
 from evergreen.tables.watched_rows import read_outcomes
 
 if TYPE_CHECKING:
@@ -42,15 +44,16 @@ def read_probe_rows(
         features: Today's features.
         files: Where things are.
     """
-    last = min(last_mature_day(definition, collected.as_of), features.last_day)
+    mature = last_mature_day(definition.schedule, collected.as_of, definition.monitoring.performance.mature_after)
+    last = min(mature, features.last_day)
     first = first_judged_day(definition, champion, last)
     window = definition.training.window
-    start = _midnight(definition, first)
+    start = start_of_day(definition.schedule, first)
     labelled = read_labelled(
         features,
         files,
         from_time=None if window == "all" else start - window,
-        before_time=_midnight(definition, last + timedelta(days=1)),
+        before_time=start_of_day(definition.schedule, last + timedelta(days=1)),
     )
     answers = _answers(collected, champion, files, first, last)
     judged = labelled.merge(answers, on=["_key", "_day"], how="inner", validate="one_to_one")
@@ -58,15 +61,6 @@ def read_probe_rows(
     begins = min(judged["_day"], default=last + timedelta(days=1))
     before = np.fromiter((day < begins for day in labelled["_day"]), dtype=bool, count=len(labelled))
     return ProbeRows(labelled.loc[before].reset_index(drop=True), judged.reset_index(drop=True))
-
-
-def last_mature_day(definition: ModelDefinition, as_of: datetime) -> date:
-    """Return the newest day that ended at least `monitoring.performance.mature_after` before a moment.
-
-    Labels of younger days are left out whatever they say: those that arrive first are not like the others.
-    """
-    ended = as_of - definition.monitoring.performance.mature_after
-    return definition.schedule.day_of(ended) - timedelta(days=1)
 
 
 def first_judged_day(definition: ModelDefinition, champion: ChampionVersion, last: date) -> date:
@@ -80,10 +74,6 @@ def _answers(collected: Collected, champion: ChampionVersion, files: Files, firs
     """Return what this release said about rows it had not seen: `_key`, `_day`, `probability`."""
     outcomes = read_outcomes(collected, files, first, max(first, last))
     own = (outcomes["release_version"] == champion.version) & (outcomes["_day"] >= first) & (outcomes["_day"] <= last)
-    unseen = outcomes["_event_time"] > outcomes["_trained_through"]
+    unseen = outcomes[EVENT_TIME] > outcomes[TRAINED_THROUGH]
     known = outcomes["label"].notna() & outcomes["probability"].notna()
     return outcomes.loc[own & unseen & known, ["_key", "_day", "probability"]]
-
-
-def _midnight(definition: ModelDefinition, day: date) -> datetime:
-    return datetime.combine(day, time(), tzinfo=definition.schedule.zone).astimezone(UTC)

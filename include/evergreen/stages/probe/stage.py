@@ -15,7 +15,7 @@ from evergreen.results import Probed
 from evergreen.stages.probe.improvement import probe_improvement
 from evergreen.stages.probe.refit import choose_recipe
 from evergreen.stages.probe.rows import read_probe_rows
-from evergreen.tables.night_files import keep_conclusion
+from evergreen.tables.night_files import keep_evidence
 from evergreen.tables.stage_results import StageResults
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _measure(
         confidence=definition.retraining.probe.confidence,
         **found._asdict(),
     )
-    uri, digest = keep_conclusion(measurement, "probe", settings, files)
+    uri, digest = keep_evidence(measurement, "probe", settings, files)
     seconds = round(time.monotonic() - began, 3)
     logger.info("%s: improvement %s, at least %s; %.1f s", definition.name, found.improvement, found.lower, seconds)
     return Probed(

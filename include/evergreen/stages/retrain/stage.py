@@ -13,7 +13,7 @@ from evergreen.registry.restraints import PAST_NIGHTS
 from evergreen.results import Decided
 from evergreen.stages.retrain.decide_night import decide_night
 from evergreen.tables.addresses import night_folder
-from evergreen.tables.night_files import read_conclusion
+from evergreen.tables.night_files import read_evidence
 
 if TYPE_CHECKING:
     from evergreen.definitions import ModelDefinition
@@ -50,10 +50,10 @@ def decide(
         StoreUnavailableError: A store did not answer.
     """
     files, store = Files.from_settings(settings), NightStore(settings.database_url)
-    diagnosis = read_conclusion(Diagnosis, triaged.diagnosis_uri, triaged.diagnosis_digest, files)
+    diagnosis = read_evidence(Diagnosis, triaged.diagnosis_uri, triaged.diagnosis_digest, files)
     probe = None
     if probed is not None:
-        probe = read_conclusion(ProbeMeasurement, probed.measurement_uri, probed.measurement_digest, files)
+        probe = read_evidence(ProbeMeasurement, probed.measurement_uri, probed.measurement_digest, files)
     for value in (diagnosis, probe):
         if value is not None and (value.model, value.as_of) != (collected.model, collected.as_of):
             raise RequestError(

@@ -11,7 +11,7 @@ from evergreen.registry.nights import NightStore
 from evergreen.registry.restraints import PAST_NIGHTS
 from evergreen.results import Triaged
 from evergreen.stages.triage.diagnose import diagnose
-from evergreen.tables.night_files import keep_conclusion
+from evergreen.tables.night_files import keep_evidence
 from evergreen.tables.observations import read_observation
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def triage(definition: ModelDefinition, collected: Collected, checked: Sequence[
         retraining=definition.retraining,
         released_at=collected.released_at,
     )
-    uri, digest = keep_conclusion(diagnosis, "diagnosis", settings, files)
+    uri, digest = keep_evidence(diagnosis, "diagnosis", settings, files)
     logger.info("%s: %s, %s. %s", definition.name, diagnosis.cause, diagnosis.severity, diagnosis.reasons[0])
     return Triaged(
         model=diagnosis.model,

@@ -1,6 +1,6 @@
 """The whole stage on stored nights."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import pytest
@@ -11,7 +11,6 @@ from evergreen.files import Files
 from evergreen.observation import Severity
 from evergreen.registry.decisions import DecisionStore
 from evergreen.stages.check_performance import check_performance
-from evergreen.stages.check_performance.stage import last_mature_day
 from evergreen.tables.observations import read_observation
 from watched_model import WatchedModel
 
@@ -94,12 +93,3 @@ def test_a_measurement_that_is_gone_leaves_the_verdict_open_and_one_that_was_cha
     metric = read_observation(checked(model), Files()).findings[0]
     assert metric.severity is Severity.UNKNOWN
     assert "is not known" in metric.reason
-
-
-def test_a_day_is_mature_when_it_ended_long_enough_ago(model):
-    schedule = model.definition.schedule
-    moment = schedule.moment(TONIGHT)
-    assert last_mature_day(schedule, moment, timedelta(days=7)) == date(2013, 4, 16)
-    assert last_mature_day(schedule, moment, timedelta(days=7, hours=7)) == date(2013, 4, 16)
-    assert last_mature_day(schedule, moment, timedelta(days=7, hours=7, seconds=1)) == date(2013, 4, 15)
-    assert last_mature_day(schedule, moment, timedelta()) == date(2013, 4, 23)

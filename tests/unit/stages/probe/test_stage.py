@@ -17,7 +17,7 @@ from evergreen.settings import Settings
 from evergreen.stages.probe import probe, rows
 from evergreen.tables.addresses import labels_uri
 from evergreen.tables.day_table import DayTable
-from evergreen.tables.night_files import read_conclusion
+from evergreen.tables.night_files import read_evidence
 from released_models import MODEL, a_bundle, a_definition, a_feature_set, a_frame
 
 DAYS = 40
@@ -101,7 +101,7 @@ class Night:
         return probe(definition, self.collected(**changes), features or self.features, self.settings, force=force)
 
     def measured(self, probed):
-        return read_conclusion(ProbeMeasurement, probed.measurement_uri, probed.measurement_digest, Files())
+        return read_evidence(ProbeMeasurement, probed.measurement_uri, probed.measurement_digest, Files())
 
 
 @pytest.fixture
@@ -190,14 +190,3 @@ def test_a_bundle_that_was_changed_is_not_compared_with(night):
     night.champion = night.champion.model_copy(update={"bundle_digest": "0" * 32})
     with pytest.raises(DigestMismatchError):
         night.ask()
-
-
-@pytest.mark.parametrize(
-    ("as_of", "expected"),
-    [
-        (datetime(2013, 4, 10, 4, 0, tzinfo=UTC), date(2013, 4, 2)),  # midnight in New York, to the second
-        (datetime(2013, 4, 10, 3, 59, 59, tzinfo=UTC), date(2013, 4, 1)),
-    ],
-)
-def test_a_day_is_mature_a_week_after_its_own_midnight(as_of, expected):
-    assert rows.last_mature_day(a_definition(schedule={"timezone": "America/New_York"}), as_of) == expected

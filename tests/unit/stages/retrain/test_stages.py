@@ -12,7 +12,7 @@ from evergreen.results import ChampionVersion, Collected, Probed
 from evergreen.settings import Settings
 from evergreen.stages.retrain import decide
 from evergreen.stages.triage import triage
-from evergreen.tables.night_files import keep_conclusion, read_conclusion
+from evergreen.tables.night_files import keep_evidence, read_evidence
 from evergreen.tables.observations import keep_observation
 from released_models import a_definition
 from watched_nights import AS_OF, LONG_AGO, NIGHT, measurement, observations
@@ -70,7 +70,7 @@ class Home:
 
     def probe(self, later=0, **changes):
         found = measurement(as_of=AS_OF + later * NIGHT, **changes)
-        uri, digest = keep_conclusion(found, "probe", self.settings, self.files)
+        uri, digest = keep_evidence(found, "probe", self.settings, self.files)
         return Probed(
             model="flights",
             as_of=found.as_of,
@@ -144,7 +144,7 @@ def test_a_probe_that_said_no_is_remembered(home):
 
 def test_the_diagnosis_is_kept_and_names_what_it_rests_on(home):
     triaged = home.triage(quality=Severity.CRITICAL)
-    kept = read_conclusion(Diagnosis, triaged.diagnosis_uri, triaged.diagnosis_digest, home.files)
+    kept = read_evidence(Diagnosis, triaged.diagnosis_uri, triaged.diagnosis_digest, home.files)
     assert (kept.cause, kept.reasons) == (Cause.UPSTREAM_FAULT, triaged.reasons)
     checked = home.checked(AS_OF, quality=Severity.CRITICAL)
     assert kept.observations == {CheckKind(one.kind): one.observation_digest for one in checked}
@@ -153,11 +153,11 @@ def test_the_diagnosis_is_kept_and_names_what_it_rests_on(home):
 def test_changed_evidence_is_noticed(home):
     checked = home.checked(AS_OF)
     home.files.write_bytes(checked[0].observation_uri, b"{}")
-    with pytest.raises(DigestMismatchError, match="observation"):
+    with pytest.raises(DigestMismatchError, match="observation of a night"):
         triage(DEFINITION, home.collected(AS_OF), checked, home.settings)
     triaged = home.triage()
     home.files.write_bytes(triaged.diagnosis_uri, b"{}")
-    with pytest.raises(DigestMismatchError, match="concluded"):
+    with pytest.raises(DigestMismatchError, match="diagnosis of a night"):
         decide(DEFINITION, home.collected(AS_OF), triaged, None, home.settings)
 
 
