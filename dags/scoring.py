@@ -5,12 +5,13 @@ from airflow.sdk import DAG
 from evergreen.connect.assets import ModelAssets
 from evergreen.connect.dag_arguments import dag_arguments, definitions_to_unfold, run_limit, timetable
 from evergreen.connect.params import night_params
-from evergreen.connect.tasks import build_champion_features, ingest, score, validate
+from evergreen.connect.tasks import build_champion_features, ingest, materialize, score, validate
 
 DOC = """\
 Every night: take in and check the new day, build its features with the champion's own code, as each row could have known
 them, and write what the champion says into `predictions`. A day already scored by the same release is left alone, so a
-backfill over a range costs only what is missing; days that earlier nights missed are caught up on (`schedule.catch_up`)."""
+backfill over a range costs only what is missing; days that earlier nights missed are caught up on (`schedule.catch_up`).
+Beside it, **materialize** publishes what the gateway needs to answer requests of the coming day."""
 
 for definition in definitions_to_unfold():
     assets = ModelAssets.of(definition.name)
@@ -28,4 +29,5 @@ for definition in definitions_to_unfold():
         validated = validate(ingest.override(inlets=[assets.landing])())
         features = build_champion_features.override(inlets=[assets.champion], outlets=[assets.features])(validated)
         score.override(outlets=[assets.predictions])(features)
+        features >> materialize.override(outlets=[assets.online])(validated)
     globals()[dag.dag_id] = dag

@@ -11,6 +11,7 @@ from evergreen.connect.tasks import (
     evaluate,
     gate,
     ingest,
+    materialize,
     register,
     release,
     smoke_test,
@@ -20,7 +21,8 @@ from evergreen.connect.tasks import (
 
 DOC = """\
 Every run: take in what is new, check it, build features, train the candidates, judge the best of them against the
-champion on rows that neither has seen, and release it only when it is better beyond chance.
+champion on rows that neither has seen, and release it only when it is better beyond chance. After a release, **materialize**
+publishes what the gateway needs to answer with it; if that fails, the release stands and the task is to be repeated.
 
 A run that releases nothing is a good run: open **gate** and its report to read why."""
 
@@ -45,5 +47,5 @@ for definition in definitions_to_unfold():
         version = register(verdict)
         tested = smoke_test(version, features, evaluation)
         released = release.override(outlets=[assets.champion])(tested, verdict)
-        released >> clean_up().as_teardown()
+        released >> materialize.override(outlets=[assets.online])(validated) >> clean_up().as_teardown()
     globals()[dag.dag_id] = dag

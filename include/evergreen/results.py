@@ -260,6 +260,27 @@ class ScoredDay(Result):
     """Earlier days that nobody had scored, scored in the same night."""
 
 
+class Materialized(Result):
+    """Online inputs of one release at one night, as the gateway will read them."""
+
+    model: str
+    release_version: str
+    features_key: str
+    """Which features they are for; releases of the same code and layout share them."""
+    as_of: AwareDatetime
+    """The night of the entity features."""
+    uri: str
+    digest: str
+    entity_rows: dict[str, int]
+    """Rows of each entity frame."""
+    joined_rows: dict[str, int]
+    """Rows kept of each joined table: those that a moment of prediction may find."""
+    compared_rows: int
+    """Rows of the night whose features came out alike, asked for as a request and built as a batch."""
+    published: bool
+    """False when these very inputs were what the night said already."""
+
+
 class Collected(Result):
     """What one night of monitoring looks at: the champion, its answers, and the outcomes known by then."""
 

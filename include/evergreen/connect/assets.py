@@ -16,6 +16,7 @@ class ModelAssets:
     champion: Asset
     predictions: Asset
     decisions: Asset
+    online: Asset
 
     @classmethod
     def of(cls, model: str) -> ModelAssets:
@@ -23,4 +24,4 @@ class ModelAssets:
         return cls(*(Asset(name=f"{model}.{kind}", uri=f"evergreen://{model}/{kind}", group=model) for kind in _KINDS))
 
 
-_KINDS = ("landing", "features", "champion", "predictions", "decisions")
+_KINDS = ("landing", "features", "champion", "predictions", "decisions", "online")

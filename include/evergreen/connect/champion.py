@@ -6,6 +6,7 @@ another `join` it would be another model.
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
     from datetime import date
 
     from evergreen.connect.run import Run
-    from evergreen.results import ChampionVersion, FeatureSet, ValidatedSnapshot
-    from evergreen.stages.score import ReleasedFeatures
+    from evergreen.predictors.released import ReleasedFeatures
+    from evergreen.results import ChampionVersion, FeatureSet, Materialized, ValidatedSnapshot
+
+_log = logging.getLogger(__name__)
 
 DAYS_FOR_SCORING = timedelta(days=3)
 """Days that an older release's features are built for, besides those to catch up on: the newest complete one is among them,
@@ -71,6 +74,31 @@ def features_to_score(run: Run, validated: ValidatedSnapshot, champion: Champion
         return build_features(run.definition, validated, run.settings, force=run.force)
     first_day = run.definition.schedule.day_of(run.as_of) - DAYS_FOR_SCORING - run.definition.schedule.catch_up
     return _features_as_released(run, validated, released, first_day)
+
+
+def publish_online_inputs(run: Run, validated: ValidatedSnapshot, champion: ChampionVersion) -> Materialized:
+    """Publish what the gateway needs to answer with the champion, and with the release that a rollback would bring back.
+
+    A rollback may come at any hour, and the gateway answers with what was published for the release that it finds. That the
+    earlier one can no longer be prepared is told and stops nothing.
+
+    Raises:
+        EvergreenError: As `stages.materialize`, of the champion.
+    """
+    from evergreen.errors import EvergreenError
+    from evergreen.registry.releases import ReleaseRegistry
+    from evergreen.stages.materialize import materialize
+
+    published = materialize(run.definition, validated, champion, run.settings, force=run.force)
+    registry = ReleaseRegistry(run.settings)
+    moves = registry.timeline(champion.model, limit=1)
+    previous = registry.version(champion.model, moves[0].previous_version) if moves and moves[0].previous_version else None
+    if previous is not None:
+        try:
+            materialize(run.definition, validated, previous, run.settings, force=run.force)
+        except EvergreenError as error:
+            _log.warning("%s: version %s is not prepared for a rollback: %s", champion.model, previous.version, error)
+    return published
 
 
 def _features_as_released(

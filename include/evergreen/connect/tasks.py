@@ -170,6 +170,21 @@ def score(features: XCom) -> XCom:
 
 
 @task
+def materialize(validated: XCom) -> XCom:
+    """Publish what the gateway needs besides a request: tonight's entity features and the rows of joined tables."""
+    from evergreen.connect.champion import current_champion, publish_online_inputs
+    from evergreen.connect.run import current_run
+    from evergreen.connect.skipping import skipped
+    from evergreen.results import ValidatedSnapshot
+
+    run = current_run()
+    champion = current_champion(run)
+    if champion is None:
+        raise skipped("there is no champion yet: train one first")
+    return publish_online_inputs(run, ValidatedSnapshot.from_xcom(validated), champion).to_xcom()
+
+
+@task
 def rollback() -> XCom:
     """Bring the previous release back: model, feature code, schema and thresholds together."""
     from evergreen.connect.run import current_run

@@ -40,8 +40,8 @@ _OWN_MOMENTS = ("_event_time", "_prediction_time")
 class RowProgram(Protocol):
     """`row_features`, compiled for few rows."""
 
-    def run(self, columns: Mapping[str, Sequence[object]], n_rows: int) -> Mapping[str, Sequence[object]]:
-        """Return features by name, n_rows values each: numbers, booleans, text or None.
+    def run(self, columns: Mapping[str, Sequence[object]], n_rows: int) -> Mapping[str, Sequence[object]] | None:
+        """Return features by name, n_rows values each (numbers, booleans, text or None); None where the rows want pandas.
 
         Args:
             columns: As `RequestRows.columns`.
@@ -78,9 +78,12 @@ class OnlineFeatures:
         """Fields that name a row; every row must have them."""
         self.event_time_field: str = rows.event_time
         """The field that says when the row's event is; every row must have it."""
-        self._identifiers = identifiers_of(layout.tables.values())
+        self.identifiers = identifiers_of(layout.tables.values())
+        """Columns whose whole numbers name things: feature code sees them as such, and others as floats."""
+        self.categorical = layout.categorical
+        """Numeric features that are categories."""
         self._entities = entity_frames(inputs.entities)
-        self._joins = {name: OnlineJoin(_join(layout, name), table, self._identifiers) for name, table in inputs.joined.items()}
+        self._joins = {name: OnlineJoin(_join(layout, name), table, self.identifiers) for name, table in inputs.joined.items()}
         self.row_types: Mapping[str, str] = MappingProxyType(dict(inputs.row_types))
         """Fields of a request row and their types."""
         joined = [(name, kind) for join in self._joins.values() for name, kind in join.types.items()]
@@ -128,7 +131,7 @@ class OnlineFeatures:
 
         Args:
             rows: What `rows` returned.
-            program: The same code, compiled for few rows; None runs it on pandas.
+            program: The same code, compiled for few rows; without one, or where it declines, the code runs on pandas.
 
         Returns:
             The bundle's features in its order, n_rows values each: floats with NaN for missing, or text and None.
@@ -136,17 +139,18 @@ class OnlineFeatures:
         Raises:
             FeatureError: The code raised or did not return the bundle's features.
         """
-        if program is not None:
-            return values_of_kinds(program.run(rows.columns, rows.n_rows), self._kinds, self._layout.categorical)
+        found = None if program is None else program.run(rows.columns, rows.n_rows)
+        if found is not None:
+            return values_of_kinds(found, self._kinds, self.categorical)
         arrays = {name: pa.array(values, ARROW_TYPES[self.visible_types[name]]) for name, values in rows.columns.items()}
-        frame = to_pandas(pa.table(arrays), identifiers=self._identifiers)
+        frame = to_pandas(pa.table(arrays), identifiers=self.identifiers)
         entities = {name: entity.copy() for name, entity in self._entities.items()}
         returned = self._code.row_features(frame, entities)
         check_frame(returned, rows.n_rows, forbidden=self.key_fields)
-        return values_of_table(to_columns(returned, categorical=self._layout.categorical), self._kinds)
+        return values_of_table(to_columns(returned, categorical=self.categorical), self._kinds)
 
     def _conversion(self, name: str, kind: str) -> str:
-        return "count" if kind == "integer" and name not in self._identifiers else kind
+        return "count" if kind == "integer" and name not in self.identifiers else kind
 
     def _check_names(self, joined: Sequence[str]) -> None:
         lacking = [name for name in (*self.key_fields, self.event_time_field) if name not in self.row_types]

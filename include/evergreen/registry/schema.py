@@ -28,8 +28,8 @@ from sqlalchemy import (
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Dialect
 
-SCHEMA_VERSION = 2
-"""2 brought the tables of monitoring, alerts and events."""
+SCHEMA_VERSION = 3
+"""2 brought the tables of monitoring, alerts and events; 3 that of online inputs."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -212,7 +212,33 @@ refused_events = Table(
     Index("evergreen_refused_events_by_model", "model", "refused_at"),
 )
 
-APPEND_ONLY = (decisions, versions, releases, alerts, nights, arrivals, released_days, requests, request_starts, refused_events)
+online_versions = Table(
+    "evergreen_online_versions",
+    metadata,
+    Column("model", String(63), nullable=False),
+    Column("features_key", String(32), nullable=False),
+    Column("as_of", UtcDateTime, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("uri", Text, nullable=False),
+    Column("digest", String(32), nullable=False),
+    Column("published_at", UtcDateTime, nullable=False),
+    # The compare-and-swap: two writers that saw the same publications of a night write the same next one, and one fails.
+    PrimaryKeyConstraint("model", "features_key", "as_of", "revision"),
+)
+
+APPEND_ONLY = (
+    decisions,
+    versions,
+    releases,
+    alerts,
+    nights,
+    arrivals,
+    released_days,
+    requests,
+    request_starts,
+    refused_events,
+    online_versions,
+)
 
 
 def stored_version(connection: Connection) -> int | None:

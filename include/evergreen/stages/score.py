@@ -9,7 +9,6 @@ A day of the past is scored by the champion of now, which may have trained on it
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,7 @@ from evergreen.digests import digest_table
 from evergreen.errors import FeatureError, RegistryError, RequestError
 from evergreen.files import Files
 from evergreen.predictors.bundle import open_predictor, read_bundle
-from evergreen.predictors.manifest import FEATURES_NAME
+from evergreen.predictors.released import read_released
 from evergreen.registry.releases import ReleaseRegistry
 from evergreen.results import ScoredDay
 from evergreen.tables.addresses import predictions_uri
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from evergreen.definitions import ModelDefinition
-    from evergreen.definitions.feature_layout import FeatureLayout
+    from evergreen.predictors.released import ReleasedFeatures
     from evergreen.results import ChampionVersion, FeatureSet
     from evergreen.settings import Settings
 
@@ -150,16 +149,6 @@ def score_day(
     return _scored(table, served, day, answers, done.version, written=bool(done.written))
 
 
-@dataclass(frozen=True)
-class ReleasedFeatures:
-    """How a release's features are built, whatever stands in its folder today."""
-
-    source: str
-    """Text of features.py."""
-    layout: FeatureLayout
-    """What of model.yaml decides about features."""
-
-
 def released_features(champion: ChampionVersion, settings: Settings) -> ReleasedFeatures:
     """Return how the champion's features were built when it was trained, checked against its digest.
 
@@ -169,8 +158,7 @@ def released_features(champion: ChampionVersion, settings: Settings) -> Released
         RegistryError: The bundle is of a format that does not say.
     """
     ReleaseRegistry(settings).vouch(champion)
-    manifest, contents = read_bundle(Files.from_settings(settings), champion.bundle_uri, champion.bundle_digest)
-    return ReleasedFeatures(contents[FEATURES_NAME].decode(), manifest.feature_layout)
+    return read_released(Files.from_settings(settings), champion)
 
 
 def _vouched_champion(definition: ModelDefinition, settings: Settings, champion: ChampionVersion | None) -> ChampionVersion:
