@@ -6,6 +6,7 @@
     ├── DefinitionError          a model.yaml is wrong; every mistake at once      (also ValueError)
     ├── SettingsError            the environment does not say where things are     (also ValueError)
     ├── RequestError             a run was asked for something it cannot do        (also ValueError)
+    │   └── CallError            a call to the gateway cannot be answered as it was made
     ├── DataError                the data is bad: retrying cannot help
     │   ├── LandingError         a landing file is missing or cannot be read
     │   ├── DataValidationError  an expectation of severity `fail` was not met
@@ -89,6 +90,19 @@ class Problem:
         return f"{self.place}: {path}{self.what}; found {self.found}; allowed: {self.allowed}{hint}"
 
 
+@dataclass(frozen=True)
+class FieldProblem:
+    """One mistake at one field of one row of a request."""
+
+    row: int | None
+    """Counted from 0; none where the request as a whole is meant."""
+    field: str
+    """Empty where a row as a whole is meant."""
+    what: str
+    found: str
+    allowed: str
+
+
 class DefinitionError(EvergreenError, ValueError):
     """A model definition is wrong; `problems` holds every mistake, the text the first twenty."""
 
@@ -104,6 +118,13 @@ class RequestError(EvergreenError, ValueError):
     """A run was asked for something it cannot do."""
 
     http_status = 422
+
+
+class CallError(RequestError):
+    """A call to the gateway cannot be answered as it was made; `status` is the HTTP status, `fields` says where it is wrong."""
+
+    status: int = 422
+    fields: tuple[FieldProblem, ...] = ()
 
 
 class DataError(EvergreenError):

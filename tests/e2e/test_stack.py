@@ -40,8 +40,8 @@ class Stack:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.airflow_port, self.mlflow_port = free_ports(2)
-        self.layout = StackLayout(home, PROJECT_ROOT, self.airflow_port, self.mlflow_port)
+        self.airflow_port, self.mlflow_port, self.gateway_port = free_ports(3)
+        self.layout = StackLayout(home, PROJECT_ROOT, self.airflow_port, self.mlflow_port, self.gateway_port)
         dags = home / "dags"
         dags.mkdir(parents=True)
         (dags / "toy.py").write_text(TOY)
@@ -66,7 +66,11 @@ class Stack:
         return process.returncode, output
 
     def up(self) -> tuple[int, str]:
-        return self.run("up", "--airflow-port", str(self.airflow_port), "--mlflow-port", str(self.mlflow_port))
+        return self.run("up", *self.ports())
+
+    def ports(self) -> list[str]:
+        given = {"airflow": self.airflow_port, "mlflow": self.mlflow_port, "gateway": self.gateway_port}
+        return [part for name, port in given.items() for part in (f"--{name}-port", str(port))]
 
     def record(self) -> StackRecord:
         record = find_running(self.layout)
@@ -149,7 +153,7 @@ def test_a_port_that_is_taken_is_told(stack: Stack) -> None:
 
 
 def test_ctrl_c_while_it_starts_leaves_nothing(stack: Stack) -> None:
-    process = stack.command("up", "--airflow-port", str(stack.airflow_port), "--mlflow-port", str(stack.mlflow_port))
+    process = stack.command("up", *stack.ports())
     deadline = time.monotonic() + 60
     while find_running(stack.layout) is None or not stack.record().leaders():
         assert time.monotonic() < deadline

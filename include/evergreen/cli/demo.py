@@ -11,7 +11,7 @@ import typer
 from evergreen.cli import local
 from evergreen.cli.arguments import find_definition, read_settings
 from evergreen.cli.console import standard_error, standard_output
-from evergreen.cli.local import AirflowPort, MlflowPort  # noqa: TC001 - typer reads annotations at run time
+from evergreen.cli.local import AirflowPort, GatewayPort, MlflowPort  # noqa: TC001 - typer reads annotations at run time
 from evergreen.cli.outcome import show_night, show_scored, show_training
 from evergreen.cli.story import NightOfStory, show_story
 
@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
 def demo(
     airflow_port: AirflowPort = None,
     mlflow_port: MlflowPort = None,
+    gateway_port: GatewayPort = None,
     watch: Annotated[
         bool, typer.Option("--watch/--no-watch", help="Go on after the first champion: watch it, and retrain when that helps.")
     ] = True,
@@ -50,7 +51,7 @@ def demo(
     """
     settings = read_settings()
     definition = find_definition(MODEL, settings)
-    layout = local.layout_of(settings, airflow_port, mlflow_port)
+    layout = local.layout_of(settings, airflow_port, mlflow_port, gateway_port)
     try:
         stack = local.start(layout, settings)
         try:

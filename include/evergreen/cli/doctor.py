@@ -176,4 +176,5 @@ def _stack(layout: StackLayout) -> Iterator[Finding]:
     for part, state in problems.items():
         yield Finding("bad", "stack", f"{part}: {state}", f"read the logs in {layout.logs_dir}")
     if not problems:
-        yield Finding("good", "stack", f"healthy: Airflow {record.airflow_url}, MLflow {record.mlflow_url}")
+        addresses = f"Airflow {record.airflow_url}, MLflow {record.mlflow_url}, gateway {record.gateway_url}"
+        yield Finding("good", "stack", f"healthy: {addresses}")

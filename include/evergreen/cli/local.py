@@ -28,6 +28,10 @@ MlflowPort = Annotated[
     int | None,
     typer.Option(envvar="EVERGREEN_MLFLOW_PORT", min=1, max=65535, help="Port of MLflow on 127.0.0.1. Default: 8081."),
 ]
+GatewayPort = Annotated[
+    int | None,
+    typer.Option(envvar="EVERGREEN_GATEWAY_PORT", min=1, max=65535, help="Port of the gateway on 127.0.0.1. Default: 8082."),
+]
 WaitSeconds = Annotated[float, typer.Option(min=1, help="Longest wait until every part is healthy, in seconds.")]
 
 WAIT_SECONDS = 240.0
@@ -40,8 +44,13 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=PANEL)(doctor)
 
 
-def up(airflow_port: AirflowPort = None, mlflow_port: MlflowPort = None, wait_seconds: WaitSeconds = WAIT_SECONDS) -> None:
-    """Start Airflow and MLflow on this machine and wait until they are healthy.
+def up(
+    airflow_port: AirflowPort = None,
+    mlflow_port: MlflowPort = None,
+    gateway_port: GatewayPort = None,
+    wait_seconds: WaitSeconds = WAIT_SECONDS,
+) -> None:
+    """Start Airflow, MLflow and the gateway on this machine and wait until they are healthy.
 
     Everything listens on 127.0.0.1 only, keeps its data and logs below EVERGREEN_HOME (.evergreen/) and is watched by a
     supervisor that starts again what crashes. A stack that runs already is left alone.
@@ -49,7 +58,7 @@ def up(airflow_port: AirflowPort = None, mlflow_port: MlflowPort = None, wait_se
     Example: evergreen up --airflow-port 8090 --mlflow-port 8091
     """
     settings = read_settings()
-    stack = start(layout_of(settings, airflow_port, mlflow_port), settings, wait_seconds)
+    stack = start(layout_of(settings, airflow_port, mlflow_port, gateway_port), settings, wait_seconds)
     show_addresses(standard_output(), stack)
 
 
@@ -77,7 +86,9 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-def layout_of(settings: Settings, airflow_port: int | None = None, mlflow_port: int | None = None) -> StackLayout:
+def layout_of(
+    settings: Settings, airflow_port: int | None = None, mlflow_port: int | None = None, gateway_port: int | None = None
+) -> StackLayout:
     """Return the layout of the stack of these settings.
 
     A port that is not given is the one the running stack has, else the usual one.
@@ -89,8 +100,18 @@ def layout_of(settings: Settings, airflow_port: int | None = None, mlflow_port: 
     usual = StackLayout(settings.home, PROJECT_ROOT)
     running = find_running(usual)
     if running:
-        usual = replace(usual, airflow_port=running.airflow_port, mlflow_port=running.mlflow_port)
-    return replace(usual, airflow_port=airflow_port or usual.airflow_port, mlflow_port=mlflow_port or usual.mlflow_port)
+        usual = replace(
+            usual,
+            airflow_port=running.airflow_port,
+            mlflow_port=running.mlflow_port,
+            gateway_port=running.gateway_port or usual.gateway_port,
+        )
+    return replace(
+        usual,
+        airflow_port=airflow_port or usual.airflow_port,
+        mlflow_port=mlflow_port or usual.mlflow_port,
+        gateway_port=gateway_port or usual.gateway_port,
+    )
 
 
 def start(layout: StackLayout, settings: Settings, wait_seconds: float = WAIT_SECONDS) -> RunningStack:
@@ -119,6 +140,7 @@ def show_addresses(console: Console, stack: RunningStack) -> None:
     console.print("running" if stack.newly_started else "already running", style="bold green")
     console.print(f"  Airflow  {layout.airflow_url}  (user {ADMIN}, password {stack.secrets.admin_password})", markup=False)
     console.print(f"  MLflow   {stack.mlflow_url}", markup=False)
+    console.print(f"  gateway  {layout.gateway_url}  (docs at /docs)", markup=False)
     console.print(f"  logs     {layout.logs_dir}", markup=False)
     console.print("  stop it  evergreen down", markup=False)
 
@@ -128,7 +150,7 @@ class _Waiting:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._spinner = console.status("starting Airflow and MLflow") if console.is_terminal else None
+        self._spinner = console.status("starting Airflow, MLflow and the gateway") if console.is_terminal else None
         self._seen: set[str] = set()
         self._ready: set[str] = set()
 

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from evergreen.cli.arguments import ModelArgument, find_definition, read_settings
 from evergreen.cli.console import standard_output
+from evergreen.cli.gateway_lines import gateway_lines
 from evergreen.cli.outcome import OUTCOME_STYLES, SEVERITY_STYLES
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def status(
     console.print(f"{found.model}: {found.title}", style="bold", markup=False)
     for subject, line in _lines(found):
         console.print(f"  {subject:<12} {line}")
+    for line in gateway_lines(settings, model):
+        console.print(f"  {'gateway':<12} {line}")
 
 
 def _lines(found: ModelStatus) -> Iterator[tuple[str, str]]:

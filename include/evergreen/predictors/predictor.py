@@ -11,7 +11,7 @@ from evergreen.predictors.boosted import BoostedModel
 from evergreen.predictors.logistic import LogisticModel
 
 if TYPE_CHECKING:
-    from evergreen.predictors.arrays import Columns, Vector
+    from evergreen.predictors.arrays import Columns, Matrix, Vector
     from evergreen.predictors.boosted import Engine
     from evergreen.predictors.manifest import BundleManifest
 
@@ -50,7 +50,10 @@ class Predictor:
         Raises:
             FeatureError: A feature is missing or holds something that is no number.
         """
-        matrix = self.manifest.encoder.transform(frame)
+        return self.score_matrix(self.manifest.encoder.transform(frame), engine=engine)
+
+    def score_matrix(self, matrix: Matrix, *, engine: Engine = "auto") -> Vector:
+        """Return the same for rows that the encoder has been through, float32 of shape (n_rows, n_columns)."""
         if isinstance(self._model, BoostedModel):
             return self._model.score(matrix, engine)
         return self._model.score(matrix)

@@ -19,7 +19,7 @@ from evergreen.registry.aliases import MlflowAliases
 from evergreen.registry.database import Database
 from evergreen.registry.decisions import find_decision
 from evergreen.registry.timeline import event_of_request, latest_event, list_events, person_at_machine
-from evergreen.registry.version_rows import add_version, find_version, list_versions
+from evergreen.registry.version_rows import add_version, find_version, list_champions, list_versions
 from evergreen.registry.vouching import require_decision
 from evergreen.results import Release
 
@@ -54,6 +54,11 @@ class ReleaseRegistry:
         with self._database.reading() as connection:
             event = latest_event(connection, model)
             return find_version(connection, model, event.version) if event else None
+
+    def champions(self) -> list[ChampionVersion]:
+        """Return the champion of every model that has one, by name; one query, cheap enough to be asked every second."""
+        with self._database.reading() as connection:
+            return list_champions(connection)
 
     def version(self, model: str, version: str) -> ChampionVersion | None:
         """Return a registered version, None when there is none."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from evergreen.errors import RegistryError
-from evergreen.registry.schema import versions
+from evergreen.registry.schema import releases, versions
 from evergreen.results import ChampionVersion
 
 if TYPE_CHECKING:
@@ -27,6 +27,18 @@ def list_versions(connection: Connection, model: str, *, decision_id: str | None
     query = select(versions).where(versions.c.model == model).order_by(versions.c.registered_at.desc())
     if decision_id is not None:
         query = query.where(versions.c.decision_id == decision_id)
+    return [_from_row(row) for row in connection.execute(query).mappings()]
+
+
+def list_champions(connection: Connection) -> list[ChampionVersion]:
+    """Return the version that each model's last move made its champion, by name."""
+    newest = select(releases.c.model, func.max(releases.c.generation).label("generation")).group_by(releases.c.model).subquery()
+    query = (
+        select(versions)
+        .join(releases, (releases.c.model == versions.c.model) & (releases.c.version == versions.c.version))
+        .join(newest, (newest.c.model == releases.c.model) & (newest.c.generation == releases.c.generation))
+        .order_by(versions.c.model)
+    )
     return [_from_row(row) for row in connection.execute(query).mappings()]
 
 

@@ -23,6 +23,7 @@ COMMANDS = (
     "rollback",
     "readmit",
     "up",
+    "serve",
     "down",
     "demo",
     "doctor",

@@ -1,1 +1,1 @@
-"""The local stack: Airflow's four components and MLflow's server, supervised, on loopback."""
+"""The local stack: Airflow's four components, MLflow's server and the gateway, supervised, on loopback."""

@@ -28,7 +28,7 @@ class Component:
 
 
 def stack_components(layout: StackLayout, settings: Settings) -> tuple[Component, ...]:
-    """Return the components: MLflow, the migration of Airflow's database, and Airflow's four.
+    """Return the components: MLflow, the gateway, the migration of Airflow's database, and Airflow's four.
 
     The log servers of scheduler and triggerer stay off: they listen on every interface, and on one machine the API server
     reads the same files itself.
@@ -36,6 +36,7 @@ def stack_components(layout: StackLayout, settings: Settings) -> tuple[Component
     airflow = (sys.executable, "-m", "airflow")
     return (
         *_mlflow(layout, settings),
+        Component("gateway", (sys.executable, "-m", "evergreen.serving", HOST, str(layout.gateway_port))),
         Component(DATABASE, (*airflow, "db", "migrate"), one_off=True),
         Component("api-server", (*airflow, "api-server"), after=DATABASE),
         Component("scheduler", (*airflow, "scheduler", "--skip-serve-logs"), after=DATABASE),

@@ -49,6 +49,11 @@ def mlflow_answers(url: str, session: requests.Session) -> bool:
     return _answers(f"{url}/health", session)
 
 
+def gateway_answers(url: str, session: requests.Session) -> bool:
+    """Return whether the gateway is up; without a release it has nothing to say yet, and that is no fault of the stack's."""
+    return _answers(f"{url}/health", session)
+
+
 def warm_up_airflow(url: str, session: requests.Session) -> None:
     """Make the API server build the routes its tasks use: its first such call takes seconds, near a task's time limit."""
     _answers(f"{url}/execution/health", session)
@@ -59,6 +64,8 @@ def stack_problems(record: StackRecord, session: requests.Session, *, with_mlflo
     problems = airflow_problems(record.airflow_url, record.started, session)
     if with_mlflow and not mlflow_answers(record.mlflow_url, session):
         problems["mlflow"] = "does not answer yet"
+    if record.gateway_url and not gateway_answers(record.gateway_url, session):
+        problems["gateway"] = "does not answer yet"
     return problems
 
 

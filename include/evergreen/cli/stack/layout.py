@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 DEFAULT_AIRFLOW_PORT = 8080
 DEFAULT_MLFLOW_PORT = 8081
+DEFAULT_GATEWAY_PORT = 8082
 HOST = "127.0.0.1"
 """The stack is for one person on one machine: nothing listens on any other interface."""
 
@@ -22,6 +23,7 @@ class StackLayout:
     project_root: Path
     airflow_port: int = DEFAULT_AIRFLOW_PORT
     mlflow_port: int = DEFAULT_MLFLOW_PORT
+    gateway_port: int = DEFAULT_GATEWAY_PORT
 
     @property
     def airflow_url(self) -> str:
@@ -32,6 +34,11 @@ class StackLayout:
     def mlflow_url(self) -> str:
         """Address of MLflow's pages and API."""
         return f"http://{HOST}:{self.mlflow_port}"
+
+    @property
+    def gateway_url(self) -> str:
+        """Address of the gateway, which answers requests."""
+        return f"http://{HOST}:{self.gateway_port}"
 
     @property
     def airflow_home(self) -> Path:

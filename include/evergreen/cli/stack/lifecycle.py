@@ -138,16 +138,18 @@ def _wait_for_end(record: StackRecord, limit_seconds: float) -> None:
 
 def _require_free_ports(layout: StackLayout, settings: Settings) -> None:
     require_free_port(layout.airflow_port, "Airflow", "--airflow-port or EVERGREEN_AIRFLOW_PORT")
+    require_free_port(layout.gateway_port, "the gateway", "--gateway-port or EVERGREEN_GATEWAY_PORT")
     if runs_mlflow(settings):
         require_free_port(layout.mlflow_port, "MLflow", "--mlflow-port or EVERGREEN_MLFLOW_PORT")
 
 
 def _require_same_ports(running: StackRecord, layout: StackLayout) -> None:
-    if running.airflow_url == layout.airflow_url and running.mlflow_url == layout.mlflow_url:
+    ports = (layout.airflow_port, layout.mlflow_port, layout.gateway_port)
+    if (running.airflow_port, running.mlflow_port, running.gateway_port) == ports:
         return
     raise StackError(
         f"a stack already runs for {layout.home}, on other ports",
-        found=f"Airflow at {running.airflow_url}, MLflow at {running.mlflow_url}",
+        found=f"Airflow at {running.airflow_url}, MLflow at {running.mlflow_url}, the gateway at {running.gateway_url}",
         allowed="one stack per home folder",
         remedy="use that one, stop it with `evergreen down`, or set EVERGREEN_HOME to another folder for a second stack",
     )
@@ -164,6 +166,7 @@ def _launch_supervisor(layout: StackLayout, settings: Settings, secrets: StackSe
         airflow_url=layout.airflow_url,
         mlflow_url=layout.mlflow_url,
         components=stack_components(layout, settings),
+        gateway_url=layout.gateway_url,
     )
     with (layout.logs_dir / "supervisor.log").open("ab") as log:
         started = subprocess.run(

@@ -38,6 +38,7 @@ class StackRecord:
     started: float
     """When the supervisor began, seconds since the epoch."""
     components: dict[str, ComponentRecord] = field(default_factory=dict)
+    gateway_url: str = ""
 
     @property
     def airflow_port(self) -> int:
@@ -48,6 +49,11 @@ class StackRecord:
     def mlflow_port(self) -> int:
         """Port in `mlflow_url`."""
         return int(self.mlflow_url.rpartition(":")[2])
+
+    @property
+    def gateway_port(self) -> int:
+        """Port in `gateway_url`; 0 for a stack without a gateway."""
+        return int(self.gateway_url.rpartition(":")[2] or 0)
 
     def leaders(self) -> list[ProcessIdentity]:
         """Return every process that opened a session of its own."""
@@ -73,6 +79,7 @@ class StackRecord:
             "format": FORMAT,
             "airflow_url": self.airflow_url,
             "mlflow_url": self.mlflow_url,
+            "gateway_url": self.gateway_url,
             "started": self.started,
             "supervisor": self.supervisor.to_json(),
             "components": components,
@@ -96,6 +103,7 @@ def read_record(path: Path) -> StackRecord | None:
             mlflow_url=value["mlflow_url"],
             started=value["started"],
             components=components,
+            gateway_url=value.get("gateway_url", ""),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

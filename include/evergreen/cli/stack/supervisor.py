@@ -45,6 +45,7 @@ class Plan:
     airflow_url: str
     mlflow_url: str
     components: tuple[Component, ...]
+    gateway_url: str = ""
 
     def to_json(self) -> str:
         """Return the plan as one JSON text."""
@@ -144,6 +145,7 @@ class Supervisor:
             airflow_url=plan.airflow_url,
             mlflow_url=plan.mlflow_url,
             started=time.time(),
+            gateway_url=plan.gateway_url,
         )
         self._kept: list[_Kept] = []
         for component in plan.components:

@@ -1,0 +1,224 @@
+"""What the gateway says at each of its addresses."""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from evergreen.serving.answers import InvocationsResponse, PredictResponse, predictions
+from evergreen.serving.batching import Call, latency_us
+from evergreen.serving.docs_page import docs_page
+from evergreen.serving.health import gateway_health
+from evergreen.serving.http import read_body, require_json
+from evergreen.serving.log import CHAMPION, PROBE, AnswerRecord
+from evergreen.serving.metric_text import CONTENT_TYPE, metric_text
+from evergreen.serving.mlflow_protocol import read_invocation
+from evergreen.serving.model_card import model_card
+from evergreen.serving.openapi import openapi_document
+from evergreen.serving.refusals import refusal, unknown_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from evergreen.serving.answers import Answers
+    from evergreen.serving.http import Headers, Receive
+    from evergreen.serving.live_models import LiveModels, LiveRelease
+    from evergreen.serving.loaded_release import LoadedRelease
+    from evergreen.serving.log import AnswerSpool
+    from evergreen.serving.worker_metrics import WorkerMetrics
+
+JSON, HTML = b"application/json", b"text/html; charset=utf-8"
+Page = tuple[int, bytes, bytes]
+"""Status, content type, body."""
+
+
+class Gateway:
+    """One worker: its live releases, its spool, its counters.
+
+    Args:
+        live: Which releases answer.
+        spool: Where answers are kept before they are sent.
+        counters: What is counted.
+        version: Of Evergreen.
+    """
+
+    def __init__(self, live: LiveModels, spool: AnswerSpool, counters: WorkerMetrics, version: str) -> None:
+        self._live = live
+        self._spool = spool
+        self._counters = counters
+        self._version = version
+        self._encode = msgspec.json.Encoder().encode
+
+    def start(self) -> None:
+        """Begin to look for releases, and to tell the other workers what is counted."""
+        self._live.start(lambda: self._counters.publish(self._live, self._spool))
+
+    def stop(self) -> None:
+        """Stop looking, and bring every answer to the disk; called when the last request has been answered."""
+        self._live.stop()
+        self._counters.close()
+        self._spool.close()
+
+    def count(self, model: str, status: int) -> None:
+        """Count a request by its status."""
+        self._counters.statuses[model if model in self._live.live else "", int(status)] += 1
+
+    def count_error(self, model: str, kind: str) -> None:
+        """Count a request that was not answered."""
+        self._counters.errors[model if model in self._live.live else "", kind] += 1
+
+    async def predict(self, model: str, headers: Headers, receive: Receive, request_id: str, started: float) -> bytes:
+        """Answer request rows.
+
+        Raises:
+            CallError: The request cannot be answered as it was made.
+        """
+        self._find(model)
+        require_json(headers)
+        body = await read_body(headers, receive)
+        live = self._find(model)  # a body may take its time; who is live now answers
+        release = live.release
+        answers = await self._ask(live, release.schema.decode(body), headers, request_id, started)
+        return self._encode(
+            PredictResponse(
+                model,
+                release.champion.version,
+                release.champion.bundle_digest,
+                release.features_as_of,
+                request_id,
+                predictions(answers),
+            )
+        )
+
+    async def invocations(self, model: str, headers: Headers, receive: Receive, request_id: str, started: float) -> bytes:
+        """Answer rows in one of the formats of MLflow's scoring protocol.
+
+        Raises:
+            CallError: The request cannot be answered as it was made.
+        """
+        name = model or self._only_model()
+        self._find(name)
+        require_json(headers)
+        body = await read_body(headers, receive)
+        live = self._find(name)
+        schema = live.release.schema
+        rows = read_invocation(body, {**schema.row_types, **schema.optional_types}, schema.max_rows)
+        answers = await self._ask(live, schema.from_plain(rows), headers, request_id, started)
+        return self._encode(InvocationsResponse(predictions(answers)))
+
+    def docs(self) -> Page:
+        """Show what is served, for people."""
+        return HTTPStatus.OK, HTML, docs_page(self._releases(), self._version).encode()
+
+    def openapi(self) -> Page:
+        """Describe what is served, for programs."""
+        return HTTPStatus.OK, JSON, self._encode(openapi_document(self._releases(), self._version))
+
+    def health(self) -> Page:
+        """Say how the gateway is; the status is 200 as long as it answers."""
+        return HTTPStatus.OK, JSON, self._encode(gateway_health(self._live))
+
+    def ready(self) -> Page:
+        """Say whether requests should be sent here."""
+        found = gateway_health(self._live)
+        return HTTPStatus.OK if found.ready else HTTPStatus.SERVICE_UNAVAILABLE, JSON, self._encode(found)
+
+    def version(self) -> Page:
+        """Say which Evergreen this is; MLflow's clients ask."""
+        return HTTPStatus.OK, b"text/plain; charset=utf-8", self._version.encode()
+
+    def metrics(self) -> Page:
+        """Return every worker's counters as Prometheus reads them."""
+        samples = self._counters.gathered(self._live, self._spool)
+        return HTTPStatus.OK, CONTENT_TYPE.encode(), metric_text(samples).encode()
+
+    def models(self) -> Page:
+        """List what is live."""
+        cards = [model_card(live) for _, live in sorted(self._live.live.items())]
+        return HTTPStatus.OK, JSON, self._encode({"models": cards})
+
+    def model(self, name: str) -> Page:
+        """Describe one model."""
+        return HTTPStatus.OK, JSON, self._encode(model_card(self._find(name)))
+
+    def keep(self, release: LoadedRelease) -> Callable[[Sequence[Call], Sequence[Answers]], None]:
+        """Return what keeps the answers of a release and counts them."""
+        return lambda calls, answers: self._keep(release, calls, answers)
+
+    async def _ask(self, live: LiveRelease, rows: Sequence[Any], headers: Headers, request_id: str, started: float) -> Answers:
+        call = Call(rows, request_id, PROBE if headers.is_probe else CHAMPION, started)
+        answers = await live.batcher.submit(call)
+        live.release.metrics.observe(perf_counter() - started, len(rows))
+        return answers
+
+    def _keep(self, release: LoadedRelease, calls: Sequence[Call], answers: Sequence[Answers]) -> None:
+        records: list[AnswerRecord] = []
+        now_us = time.time_ns() // 1000
+        for call, found in zip(calls, answers, strict=True):
+            records += _records(release, call, found, now_us)
+        self._spool.write(release.model, records)
+        for found in answers:
+            release.metrics.yes += sum(found.decision)
+            release.metrics.reviews += sum(found.review)
+
+    def _find(self, model: str) -> LiveRelease:
+        live = self._live.live.get(model)
+        if live is not None:
+            return live
+        if self._live.looks and model not in self._live.wanted:
+            raise unknown_model(model, self._live.wanted)
+        error = self._live.problems.get(model) or self._live.registry_problem
+        raise refusal(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            f"model {model!r} is not ready",
+            found=error.what if error else "it is being loaded",
+            allowed="a model with a release that is loaded",
+            remedy="try again in a moment; /health says what is missing",
+        )
+
+    def _only_model(self) -> str:
+        served = sorted(self._live.wanted)
+        if len(served) == 1:
+            return served[0]
+        raise refusal(
+            HTTPStatus.NOT_FOUND,
+            "it is not clear which model is meant",
+            found=f"/invocations, and {len(served)} models are served",
+            allowed=", ".join(f"/models/{name}/invocations" for name in served[:10]) or "a model that is served",
+            remedy="name the model in the address, or serve one alone: evergreen serve --model NAME",
+        )
+
+    def _releases(self) -> list[LoadedRelease]:
+        return [live.release for _, live in sorted(self._live.live.items())]
+
+
+def _records(release: LoadedRelease, call: Call, answers: Answers, now_us: int) -> list[AnswerRecord]:
+    champion, online, inputs = release.champion, release.online, release.schema.inputs
+    latency = latency_us(call)
+    return [
+        AnswerRecord(
+            request_id=call.request_id,
+            row=row,
+            key=answers.key[row],
+            event_time_us=answers.event_time_us[row],
+            moment_us=answers.moment_us[row],
+            answered_at_us=now_us,
+            role=call.role,
+            release_version=champion.version,
+            bundle_digest=champion.bundle_digest,
+            trained_through_us=release.trained_through_us,
+            online_digest=online.digest,
+            online_as_of_us=release.online_as_of_us,
+            inputs=inputs(sent),
+            features=list(answers.features[row]),
+            probability=answers.probability[row],
+            decision=answers.decision[row],
+            review=answers.review[row],
+            latency_us=latency,
+        )
+        for row, sent in enumerate(call.rows)
+    ]

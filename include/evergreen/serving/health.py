@@ -1,0 +1,54 @@
+"""How the gateway is: ok, or degraded and why. It answers in either case."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from evergreen.serving.live_models import LiveModels
+
+
+class HealthProblem(msgspec.Struct, frozen=True):
+    """One thing that is not as it should be."""
+
+    model: str
+    """Empty where it is not about one model."""
+    what: str
+    found: str
+    remedy: str
+
+
+class GatewayHealth(msgspec.Struct, frozen=True):
+    """How the gateway is."""
+
+    status: Literal["ok", "degraded", "starting"]
+    ready: bool
+    """Whether every model that should be live is."""
+    problems: list[HealthProblem]
+
+
+def gateway_health(models: LiveModels, now: datetime | None = None) -> GatewayHealth:
+    """Return how the gateway is now."""
+    now = now or datetime.now(UTC)
+    problems = []
+    if models.registry_problem is not None:
+        error = models.registry_problem
+        problems.append(HealthProblem("", f"{error.what}; answers go on with what was live last", error.found, error.remedy))
+    problems += [HealthProblem(m, error.what, error.found, error.remedy) for m, error in sorted(models.problems.items())]
+    for model, live in sorted(models.live.items()):
+        age, limit = live.feature_age_seconds(now), live.release.serving.max_feature_age.total_seconds()
+        if age > limit:
+            problems.append(
+                HealthProblem(
+                    model,
+                    "the entity features are old",
+                    f"of {live.release.features_as_of}, {age / 3600:.1f} hours; the limit is {limit / 3600:.1f}",
+                    f"look why <model>.scoring does not publish: evergreen status {model}",
+                )
+            )
+    if not models.looks:
+        return GatewayHealth("starting", False, problems)
+    return GatewayHealth("degraded" if problems else "ok", models.is_ready, problems)

@@ -1,0 +1,165 @@
+"""The gateway as a server: one process or several that share a port, started and stopped as one."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from evergreen.errors import StackError
+from evergreen.files import Files
+from evergreen.serving.app import GatewayApp
+from evergreen.serving.batching import Batcher
+from evergreen.serving.definition_files import DefinitionFiles
+from evergreen.serving.gateway import Gateway
+from evergreen.serving.live_models import LiveModels
+from evergreen.serving.log import AnsweringRelease, AnswerSpool
+from evergreen.serving.release_caches import ReleaseCaches
+from evergreen.serving.release_loading import load_release
+from evergreen.serving.release_source import ReleaseSource
+from evergreen.serving.worker_metrics import WorkerMetrics
+from evergreen.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from evergreen.definitions import ModelDefinition
+    from evergreen.serving.loaded_release import LoadedRelease
+    from evergreen.serving.release_cache import KnownRelease
+
+logger = logging.getLogger(__name__)
+
+STOP_LIMIT_SECONDS = 30
+"""How long a stop waits for the requests it has taken."""
+KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection stays open; longer than most clients and balancers keep theirs, so that they end it first."""
+_MODELS = "EVERGREEN_GATEWAY_MODELS"
+_SHIPPER_LIMIT_SECONDS = 20
+
+
+def serve(settings: Settings, *, host: str, port: int, workers: int = 1, models: Collection[str] = ()) -> None:
+    """Serve until TERM or Ctrl-C; what has been taken by then is answered.
+
+    Args:
+        settings: Where things are.
+        host: Interface to listen on.
+        port: Port to listen on.
+        workers: Processes that share the port.
+        models: Serve only these; empty means every model with a champion.
+
+    Raises:
+        StackError: The port is taken.
+    """
+    config = uvicorn.Config(
+        "evergreen.serving.server:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        http="httptools",
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=2048,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=STOP_LIMIT_SECONDS,
+    )
+    # Workers are new processes: they read what they need from the environment, as this one did.
+    os.environ.update({f"EVERGREEN_{name.upper()}": str(value) for name, value in settings.model_dump(mode="json").items()})
+    os.environ[_MODELS] = ",".join(models)
+    listener = _listen(host, port)
+    shipper = _start_shipper()
+    # Uvicorn stops at the first TERM and, when all is answered, raises it again for whoever was there before.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        if workers > 1:
+            Multiprocess(config, sockets=[listener]).run()
+        else:
+            uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:
+        logger.info("stopped")
+    finally:
+        listener.close()
+        _stop(shipper)
+
+
+def create_app() -> GatewayApp:
+    """Make the application of one worker."""
+    settings = Settings()
+    models = tuple(name for name in os.environ.get(_MODELS, "").split(",") if name)
+    return GatewayApp(create_gateway(settings, models))
+
+
+def create_gateway(settings: Settings, models: Collection[str] = ()) -> Gateway:
+    """Put the parts of one worker together; nothing is loaded yet."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    folder = settings.home / "gateway"
+    counters = WorkerMetrics(folder / "workers")
+    spool = AnswerSpool.open(settings)
+    caches = ReleaseCaches(folder / "cache", Files.from_settings(settings))
+    threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="features")
+
+    def load(known: KnownRelease, definition: ModelDefinition) -> LoadedRelease:
+        champion = known.champion
+        metrics = counters.of_release(champion.model, champion.version)
+        return load_release(known, definition, caches.of(champion.model), metrics)
+
+    def put_live(release: LoadedRelease, definition: ModelDefinition) -> Batcher:
+        spool.open_log(release.model, definition.serving)
+        spool.announce(release.model, AnsweringRelease.of(release.champion.bundle_digest, release.manifest))
+        return Batcher(release.answer, gateway.keep(release), executor=threads, is_quick=release.is_quick)
+
+    definitions = DefinitionFiles(settings.definitions_dir)
+    live = LiveModels(ReleaseSource(settings), caches, definitions, load=load, put_live=put_live, models=models)
+    gateway = Gateway(live, spool, counters, version("evergreen"))
+    return gateway
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise StackError(
+            "the gateway cannot listen",
+            found=f"{host}:{port}: {error.strerror}",
+            allowed="an address of this machine and a free port",
+            remedy="stop the program that has the port, or choose another with --port or EVERGREEN_GATEWAY_PORT",
+        ) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def _start_shipper() -> subprocess.Popen[bytes]:
+    """Start the process that carries answers from the spools to the tables.
+
+    It has a process group of its own, so that Ctrl-C reaches it by our hand, when the last answer is in the spool.
+    """
+    return subprocess.Popen((sys.executable, "-m", "evergreen.serving.log.shipper"), stdin=subprocess.DEVNULL, process_group=0)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_SHIPPER_LIMIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
