@@ -56,6 +56,11 @@ def predictions_uri(settings: Settings, model: str) -> str:
     return join_uri(settings.tables_uri, model, "predictions")
 
 
+def served_uri(settings: Settings, model: str) -> str:
+    """Return where the gateway's answers are kept, by day."""
+    return join_uri(settings.tables_uri, model, "served")
+
+
 def outcomes_uri(settings: Settings, model: str) -> str:
     """Return where predictions that came true or did not are kept, by day."""
     return join_uri(settings.tables_uri, model, "outcomes")

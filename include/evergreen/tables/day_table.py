@@ -1,13 +1,12 @@
 """Tables kept by day: every version stays readable, a commit is whole or not there, unchanged days are not rewritten.
 
 A table is a Delta Lake table partitioned by `_day` (ISO text) and `_digest` (the content digest of that day's rows). The
-digests stand in the log, so that comparing days reads no data. This is the only module that knows Delta Lake.
+digests stand in the log, so that comparing days reads no data. Only this module and `served_table` know Delta Lake.
 """
 
 from __future__ import annotations
 
 import random
-import re
 import time
 from dataclasses import dataclass
 from datetime import date
@@ -17,10 +16,11 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from evergreen.digests import digest_json, digest_table
-from evergreen.errors import DataError, EvergreenError, StoreUnavailableError
+from evergreen.errors import DataError, StoreUnavailableError
 from evergreen.files import is_s3
 from evergreen.tables.arrow_types import keepable
 from evergreen.tables.day_rows import DAY, DIGEST, POSITION, in_order, mode_for, stack_days, typed
+from evergreen.tables.store_errors import store_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -33,7 +33,6 @@ __all__ = ["DAY", "DIGEST", "POSITION", "REFERENCE_DAY", "DayTable", "Partition"
 
 REFERENCE_DAY = date(1970, 1, 1)
 """The one day under which a table without days is kept."""
-_COLOURS = r"\x1b\[[0-9;]*m|↳"  # how Delta Lake draws its errors
 MAX_ATTEMPTS = 12
 """Tries against other writers; each reads the table anew."""
 CONFIGURATION = {
@@ -184,7 +183,7 @@ class DayTable:
                 allowed="the table's own columns",
                 remedy="correct the name, or read a version that has the column",
             )
-        with _store_errors(self.uri):
+        with store_errors(self.uri):
             try:
                 rows = self._dataset(table, days).to_table(columns=[*wanted, DAY, DIGEST, POSITION])
             except FileNotFoundError as error:
@@ -200,7 +199,7 @@ class DayTable:
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError, TableNotFoundError
 
-        with _store_errors(self.uri):
+        with store_errors(self.uri):
             try:
                 return DeltaTable(self.uri, version=version, storage_options=self._options)
             except TableNotFoundError:
@@ -251,7 +250,7 @@ class DayTable:
             return self._create(typed(rows, None), words)
         schema = _row_schema(table)
         rows = typed(rows, schema if stay else None)
-        with _store_errors(self.uri):
+        with store_errors(self.uri):
             try:
                 write_deltalake(
                     table,
@@ -273,7 +272,7 @@ class DayTable:
         from deltalake import CommitProperties, write_deltalake
         from deltalake.exceptions import DeltaError
 
-        with _store_errors(self.uri):
+        with store_errors(self.uri):
             try:
                 write_deltalake(
                     self.uri,
@@ -289,26 +288,6 @@ class DayTable:
                     raise
                 return False
         return True
-
-
-class _store_errors:
-    """Turn a store that does not answer into a retryable error."""
-
-    def __init__(self, uri: str) -> None:
-        self._uri = uri
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        unreachable = isinstance(error, OSError) and not isinstance(error, FileNotFoundError | EvergreenError)
-        if unreachable and is_s3(self._uri):
-            raise StoreUnavailableError(
-                "a table's store did not answer",
-                found=f"{self._uri}: {' '.join(re.sub(_COLOURS, '', str(error)).split())[:500]}",
-                allowed="a bucket that answers and that these credentials may use",
-                remedy="check EVERGREEN_S3_ENDPOINT_URL, the AWS credentials and the bucket name, then run again",
-            ) from error
 
 
 def _crowded(uri: str) -> StoreUnavailableError:

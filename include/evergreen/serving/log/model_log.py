@@ -11,7 +11,7 @@ from evergreen.serving.log.record import PROBE
 from evergreen.serving.log.segment import Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from evergreen.serving.log.personal import PersonalFields
@@ -84,7 +84,7 @@ class ModelLog:
             self.full.append(self.segment)
             self.segment = None
 
-    def _append(self, data: bytearray, digests: Collection[str]) -> None:
+    def _append(self, data: bytearray, digests: set[str]) -> None:
         if self.segment is None:
             self.segment = Segment(self._folder, self._number + 1, self._clock())
             self._number += 1

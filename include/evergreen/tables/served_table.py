@@ -1,0 +1,231 @@
+"""The table `served`: the gateway's answers as they were given, appended and never changed.
+
+A Delta Lake table like the tables of days, but for two things. A day grows while it is answered, so its rows carry no digest of
+their own: how many there are tells whether something came in. And what comes in is named, by where it comes from and a
+number that only grows, in the same commit as the rows: a second attempt finds its number and adds nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from collections import Counter
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from evergreen.errors import DataError, StoreUnavailableError
+from evergreen.files import is_s3
+from evergreen.tables.day_rows import DAY
+from evergreen.tables.day_table import CONFIGURATION, MAX_ATTEMPTS
+from evergreen.tables.store_errors import store_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from deltalake import DeltaTable
+
+    from evergreen.files import Files
+
+COMPACTED_FROM = 48
+"""Files of one day from which they are put together."""
+_LOOKED_BACK = 100
+"""Versions that are brought to the disk once more where an earlier attempt had no time to."""
+
+
+class ServedTable:
+    """Answers by day at a local path or `s3://bucket/prefix`; nothing need exist before the first append."""
+
+    def __init__(self, uri: str, files: Files) -> None:
+        self.uri = uri
+        self._files = files
+        self._options = files.delta_options if is_s3(uri) else None
+
+    def version(self) -> int | None:
+        """Return the newest version, or None when nothing was ever appended."""
+        table = self._open()
+        return None if table is None else int(table.version())
+
+    def has_version(self, version: int) -> bool:
+        """Return whether a version can be read."""
+        try:
+            return self._open(version) is not None
+        except DataError:
+            return False
+
+    def rows_by_day(self, version: int | None = None) -> dict[date, int]:
+        """Return how many rows each day has at a version (default: the newest); reads the log alone."""
+        table = self._open(version)
+        found: Counter[date] = Counter()
+        for text, rows, _ in [] if table is None else _files_of(table):
+            found[date.fromisoformat(text)] += rows
+        return dict(sorted(found.items()))
+
+    def columns(self, version: int) -> dict[str, pa.DataType]:
+        """Return the columns of a version and their types, `_day` left out."""
+        table = self._open(version)
+        schema = pa.schema(table.schema().to_arrow()) if table is not None else pa.schema([])
+        return {field.name: field.type for field in schema if field.name != DAY}
+
+    def read(self, version: int, days: Collection[date], columns: Sequence[str]) -> pa.Table:
+        """Return some columns of some days, with `_day` (date32), in no particular order.
+
+        A column that the table has not is left out.
+
+        Raises:
+            DataError: The version or one of its files is gone.
+            StoreUnavailableError: The store did not answer.
+        """
+        table = self._open(version)
+        if table is None:
+            raise _missing(self.uri, version, "no table")
+        schema = pa.schema(table.schema().to_arrow())
+        only = {day.isoformat() for day in days}
+        paths = sorted(path for text, _, path in _files_of(table) if text in only)
+        places = ds.partitioning(pa.schema([(DAY, pa.string())]), flavor="hive")
+        folder = self._files.open_folder(self.uri)
+        data = ds.dataset(paths, schema=schema, format="parquet", filesystem=folder, partitioning=places)
+        with store_errors(self.uri):
+            try:
+                rows = data.to_table(columns=[*(name for name in columns if name in schema.names), DAY])
+            except FileNotFoundError as error:
+                raise _missing(self.uri, version, str(error)[:300]) from error
+        return rows.set_column(rows.schema.get_field_index(DAY), DAY, rows.column(DAY).cast(pa.string()).cast(pa.date32()))
+
+    def shipped(self, sender: str) -> int:
+        """Return the number of the last delivery of a sender; 0 before its first."""
+        table = self._open()
+        return 0 if table is None else _delivered(table, sender)
+
+    def append(self, rows: pa.Table, *, sender: str, number: int) -> bool:
+        """Add rows once; False when this delivery is in the table already.
+
+        When it returns the rows are on the disk, where that is local: the sender may delete its own.
+
+        Args:
+            rows: With `_day` as ISO text.
+            sender: Who delivers.
+            number: Larger than that of its last delivery.
+
+        Raises:
+            StoreUnavailableError: The store did not answer, or other writers kept coming in between.
+        """
+        from deltalake import CommitProperties, Transaction, write_deltalake
+        from deltalake.exceptions import DeltaError
+
+        delivery = [Transaction(sender, number)]
+        for attempt in range(MAX_ATTEMPTS):
+            table = self._open()
+            before = -1 if table is None else int(table.version())
+            if table is not None and _delivered(table, sender) >= number:
+                self._bring_to_disk(before - _LOOKED_BACK)
+                return False
+            with store_errors(self.uri):
+                try:
+                    write_deltalake(
+                        self.uri if table is None else table,
+                        rows,
+                        # A lost creation must fail: as an append it would be tried again, and the rows be there twice.
+                        mode="error" if table is None else "append",
+                        schema_mode=None if table is None else "merge",
+                        partition_by=[DAY],
+                        configuration=CONFIGURATION if table is None else None,
+                        storage_options=self._options,
+                        # Left to itself, Delta Lake tries again without looking whether the delivery is there by now.
+                        commit_properties=CommitProperties(app_transactions=delivery, max_commit_retries=0),
+                    )
+                except DeltaError:
+                    if self.version() in (None, before):  # nobody came in between: it is not that
+                        raise
+                else:
+                    self._bring_to_disk(before)
+                    return True
+            time.sleep(random.uniform(0.02, 0.1) * min(attempt + 1, 5))  # writers that met once should not meet again
+        raise StoreUnavailableError(
+            "other writers kept changing the table of answers",
+            found=f"{MAX_ATTEMPTS} attempts at {self.uri}",
+            allowed="a few writers at a time",
+            remedy="nothing is lost: the next shipping tries again",
+        )
+
+    def compact(self) -> date | None:
+        """Put the files of the day with the most of them together, if they are many; return that day.
+
+        Raises:
+            StoreUnavailableError: The store did not answer.
+        """
+        from deltalake.exceptions import DeltaError
+
+        table = self._open()
+        counted = Counter(text for text, _, _ in _files_of(table)) if table is not None else Counter()
+        day, files = max(counted.items(), key=lambda each: (each[1], each[0]), default=("", 0))
+        if table is None or files < COMPACTED_FROM:
+            return None
+        before = int(table.version())
+        with store_errors(self.uri):
+            try:
+                table.optimize.compact(partition_filters=[(DAY, "=", day)])
+            except DeltaError:  # somebody else did it, or is about to
+                return None
+        self._bring_to_disk(before)
+        return date.fromisoformat(day)
+
+    def _open(self, version: int | None = None) -> DeltaTable | None:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError, TableNotFoundError
+
+        with store_errors(self.uri):
+            try:
+                return DeltaTable(self.uri, version=version, storage_options=self._options)
+            except TableNotFoundError:
+                return None
+            except DeltaError as error:
+                if version is None:
+                    raise
+                raise _missing(self.uri, version, str(error)[:300]) from error
+
+    def _bring_to_disk(self, after: int) -> None:
+        """Sync what the versions after one have added; Delta Lake leaves that to the operating system."""
+        newest = self.version()
+        if is_s3(self.uri) or newest is None:
+            return
+        root = Path(self.uri)
+        written: set[Path] = set()
+        for version in range(max(after, -1) + 1, newest + 1):
+            log = root / "_delta_log" / f"{version:020d}.json"
+            actions = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+            written |= {log, *(root / unquote(action["add"]["path"]) for action in actions if "add" in action)}
+        for path in [*sorted(written), *sorted({path.parent for path in written}), root]:
+            fd = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+
+
+def _delivered(table: DeltaTable, sender: str) -> int:
+    return int(table.transaction_version(sender) or 0)
+
+
+def _files_of(table: DeltaTable) -> list[tuple[str, int, str]]:
+    """Return day, rows and path of every file."""
+    actions = pa.table(table.get_add_actions(flatten=True))
+    if not actions.num_rows:
+        return []
+    columns = (actions.column(name).to_pylist() for name in (f"partition.{DAY}", "num_records", "path"))
+    return list(zip(*columns, strict=True))
+
+
+def _missing(uri: str, version: int, found: str) -> DataError:
+    return DataError(
+        f"version {version} of the gateway's answers cannot be read",
+        found=f"{uri}: {found}",
+        allowed="a version that was written and not vacuumed away",
+        remedy="bring the table's files back from a backup, or collect the night again",
+    )
