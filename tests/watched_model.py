@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,15 @@ from evergreen.digests import digest_bytes
 from evergreen.files import Files
 from evergreen.registry.decisions import DecisionStore
 from evergreen.results import Outcome
+from evergreen.serving.log.shipped_rows import served_rows
 from evergreen.settings import Settings
 from evergreen.stages.collect import collect
-from evergreen.tables.addresses import labels_uri, outcomes_uri, predictions_uri
+from evergreen.tables.addresses import labels_uri, outcomes_uri, predictions_uri, served_uri
 from evergreen.tables.day_table import DAY, DIGEST, POSITION, DayTable
+from evergreen.tables.served_table import ServedTable
 from gate_measurements import measurement
 from gate_simulation import judged_model
+from logged_answers import a_release, an_answer, microseconds
 from released_models import (
     AS_OF,
     MODEL,
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 
     from evergreen.definitions.model import ModelDefinition
     from evergreen.results import ChampionVersion, Collected, FeatureSet
+    from evergreen.serving.log import AnswerRecord
 
 FIRST = date(2013, 3, 1)
 RELEASED = AS_OF.date()
@@ -137,6 +141,28 @@ class WatchedModel:
             }
         )
 
+    def serve(
+        self,
+        first: date,
+        last: date,
+        *,
+        champion: ChampionVersion | None = None,
+        change: Callable[[pd.Series], pd.Series] = lambda said: said,
+        asked: timedelta = timedelta(),
+        sender: str = "worker",
+        **changes: object,
+    ) -> None:
+        """Answer some days as the gateway does, each row at its moment of prediction or so much later."""
+        champion = champion or self.champion
+        rows = self.frame[(self.frame["_day"] >= first) & (self.frame["_day"] <= last)]
+        answers = [
+            a_served_answer(row, float(said), champion, asked, changes)
+            for row, said in zip(rows.to_dict("records"), change(rows["_said"]), strict=True)
+        ]
+        release = a_release(champion.bundle_digest, timezone=self.definition.schedule.timezone)
+        table = ServedTable(served_uri(self.settings, MODEL), self.files)
+        table.append(served_rows(answers, {champion.bundle_digest: release}), sender=sender, number=table.shipped(sender) + 1)
+
     def land_labels(self, as_of: datetime) -> None:
         """Bring the labels table up to an as-of, as `build_features` does."""
         visible = self.labels[self.labels["_label_available_at"] <= as_of]
@@ -158,3 +184,28 @@ class WatchedModel:
         """Every revision there is."""
         table = DayTable(outcomes_uri(self.settings, MODEL), self.files)
         return table.read(table.version()).to_pandas(date_as_object=True)
+
+
+def a_served_answer(
+    row: dict[str, Any], said: float, champion: ChampionVersion, asked: timedelta, changes: dict[str, object]
+) -> AnswerRecord:
+    """What the gateway logs of one row of the frame."""
+    event = microseconds(row["_event_time"].to_pydatetime())
+    moment = microseconds(row["_prediction_time"].to_pydatetime())
+    hour = None if np.isnan(row["hour"]) else f"{row['hour']:.0f}"
+    value: dict[str, Any] = {
+        "request_id": f"request-{row['_key']}-{asked.total_seconds():.0f}-{champion.version}",
+        "key": row["_key"],
+        "event_time_us": event,
+        "moment_us": moment,
+        "answered_at_us": moment + asked // timedelta(microseconds=1),
+        "release_version": champion.version,
+        "bundle_digest": champion.bundle_digest,
+        "trained_through_us": microseconds(champion.trained_through),
+        "online_as_of_us": moment - 3_600_000_000,
+        "inputs": {"id": row["_key"], "carrier": row["carrier"]},
+        "features": [float(row["distance"]), float(row["temp"]), row["carrier"], hour],
+        "probability": said,
+        "decision": said >= 0.4,
+    }
+    return an_answer(0, **(value | changes))

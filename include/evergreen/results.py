@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -296,6 +296,14 @@ class Collected(Result):
     predictions_uri: str
     predictions_version: int
     """-1 before the first scoring."""
+    answers: Literal["batch", "gateway", "both"] = "batch"
+    """Whose answers are watched."""
+    served_uri: str = ""
+    """Where the gateway's answers are; empty where they are not watched."""
+    served_version: int = -1
+    """-1 before the first of them, or where they are not watched."""
+    slice_columns: tuple[str, ...] = ()
+    """Columns that the gateway's answers are sliced by."""
     outcomes_uri: str
     outcomes_version: int
     """-1 before the first outcome."""

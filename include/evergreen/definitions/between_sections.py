@@ -30,6 +30,7 @@ def between_sections(definition: ModelDefinition) -> Iterator[Mistake]:
     yield from _history_suffices(definition)
     yield from _landing_can_be_seen(definition)
     yield from _personal_fields_exist(definition)
+    yield from _answers_can_be_joined(definition)
 
 
 def _columns_exist(rules: TableValidation, columns: frozenset[str], table: str) -> Iterator[Mistake]:
@@ -111,3 +112,17 @@ def _personal_fields_exist(definition: ModelDefinition) -> Iterator[Mistake]:
                 "keys under `hash`",
                 rests_on=(("data", "tables", definition.data.rows, "key"),),
             )
+
+
+def _answers_can_be_joined(definition: ModelDefinition) -> Iterator[Mistake]:
+    """The gateway's answers are joined with labels by their key, which must be kept as it is."""
+    rows, answers = definition.data.tables.get(definition.data.rows), definition.monitoring.answers
+    hashed = [column for column in rows.key if column in definition.serving.personal.hash] if rows else []
+    if hashed and answers != "batch":
+        yield Mistake(
+            ("monitoring", "answers"),
+            "the gateway's answers cannot be joined with what came true, because their key is kept as a hash",
+            f"`{answers}`, and key {hashed[0]!r} under `serving.personal.hash`",
+            "`batch`",
+            rests_on=(("serving", "personal", "hash"),),
+        )

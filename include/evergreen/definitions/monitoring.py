@@ -157,6 +157,9 @@ class Operations(Section):
 class Monitoring(Section):
     """What is watched, and how far it may go before somebody is told."""
 
+    answers: Literal["batch", "gateway", "both"] = "batch"
+    """Whose answers are watched: those of the nightly `batch`, those that the `gateway` gave, or `both`.
+    Of the same row, what was said last counts."""
     window: Duration = timedelta(days=7)
     """Complete days whose distributions are compared with the reference; whole weeks hold every weekday alike."""
     min_rows: int = Field(500, ge=1)

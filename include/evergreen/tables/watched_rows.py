@@ -29,6 +29,9 @@ from evergreen.tables.predictions import (
     TRAINED_THROUGH,
     said_last,
 )
+from evergreen.tables.served_answers import SINGLE, served_answers, served_features
+from evergreen.tables.served_columns import REQUEST, ROW
+from evergreen.tables.served_table import ServedTable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -54,6 +57,8 @@ def first_watched_day(rules: Performance, last_day: date) -> date:
 def read_watched(collected: Collected, files: Files, first_day: date, last_day: date) -> pd.DataFrame:
     """Return the champion's last-said answers of some days, joined with the features they rest on.
 
+    Features of a nightly scoring lie in the table of features, those of an answer of the gateway beside the answer.
+
     Days that were set aside are left out. So is an answer that does not say where its features lie; the log tells of it.
 
     Args:
@@ -74,7 +79,7 @@ def read_watched(collected: Collected, files: Files, first_day: date, last_day: 
     answers = _answers(collected, files, first_day, last_day)
     numeric, categorical = ((), ()) if collected.champion is None else _feature_names(collected.champion, files)
     columns = ["_prediction_time", *numeric, *categorical]
-    found = _features_of(answers, files, columns)
+    found = _features_of(answers, collected, files, numeric, categorical)
     lost = int(pd.isna(answers[FEATURES_URI]).sum())
     if lost:
         logger.warning("%s: %d answers do not say where their features lie and are left out", collected.model, lost)
@@ -110,6 +115,8 @@ def read_trailing(collected: Collected, files: Files, first_day: date, last_day:
         return pd.DataFrame({name: np.array([], dtype=object) for name in [KEY, DAY, *columns[1:]]})
     newest = answers.iloc[-1]
     days = [day for day in _days(first_day, last_day) if day not in collected.set_aside]
+    if _is_served(newest[FEATURES_URI], collected):
+        return _served_trailing(collected, files, days, numeric, categorical)
     rows = DayTable(str(newest[FEATURES_URI]), files).read(int(newest[FEATURES_VERSION]), days=days, columns=columns)
     frame: pd.DataFrame = rows.select([KEY, DAY, *columns[1:]]).to_pandas(date_as_object=True)
     return frame
@@ -138,7 +145,8 @@ def read_outcomes(collected: Collected, files: Files, first_day: date, last_day:
     labels = current_outcomes(collected, files, _days(first_day, last_day), columns=[LABEL, LABEL_AVAILABLE_AT])
     frame = labels.select([DAY, KEY, LABEL, LABEL_AVAILABLE_AT]).to_pandas(date_as_object=True)
     joined = answers.merge(frame, on=[DAY, KEY], how="left", validate="one_to_one")
-    joined = joined.merge(_features_of(answers, files, []), on=[DAY, KEY], how="left", validate="one_to_one")
+    slices = _features_of(answers, collected, files).drop(columns="_prediction_time")
+    joined = joined.merge(slices, on=[DAY, KEY], how="left", validate="one_to_one")
     if collected.champion is not None:  # rows older than the column are of this very release
         joined[TRAINED_THROUGH] = joined[TRAINED_THROUGH].fillna(pd.Timestamp(collected.champion.trained_through))
     kept = [KEY, DAY, EVENT_TIME, "probability", "decision", "release_version", TRAINED_THROUGH, LABEL, LABEL_AVAILABLE_AT]
@@ -164,37 +172,79 @@ def _answers(collected: Collected, files: Files, first_day: date, last_day: date
     if collected.champion is not None:
         rows = said_last(rows, collected.as_of, [collected.champion.version])
         rows = rows.filter(pc.equal(rows.column("bundle_digest"), collected.champion.bundle_digest))
-    frame: pd.DataFrame = rows.select([*_ANSWER_NAMES, DAY, FEATURES_URI, FEATURES_VERSION]).to_pandas(date_as_object=True)
+    kept = [*_ANSWER_NAMES, DAY, FEATURES_URI, FEATURES_VERSION, REQUEST, ROW]
+    frame: pd.DataFrame = rows.select(kept).to_pandas(date_as_object=True)
     return frame.sort_values([DAY, EVENT_TIME, KEY], ignore_index=True)
 
 
 def _all_answers(collected: Collected, files: Files, days: Collection[date]) -> pa.Table:
-    kinds: dict[str, Any] = dict(ANSWER) | {FEATURES_URI: pa.string(), FEATURES_VERSION: pa.int64()}
-    if collected.predictions_version < 0 or collected.champion is None:
+    parts = [_batch_answers(collected, files, days)]
+    if collected.answers != "batch" and collected.champion is not None:
+        rows = served_answers(ServedTable(collected.served_uri, files), collected.served_version, days)
+        rows = rows.append_column(FEATURES_URI, pa.array([collected.served_uri] * rows.num_rows, pa.string()))
+        rows = rows.append_column(FEATURES_VERSION, pa.array([collected.served_version] * rows.num_rows, pa.int64()))
+        parts.append(rows)
+    return pa.concat_tables(parts, promote_options="default")
+
+
+def _batch_answers(collected: Collected, files: Files, days: Collection[date]) -> pa.Table:
+    kinds: dict[str, Any] = dict(ANSWER) | {FEATURES_URI: pa.string(), FEATURES_VERSION: pa.int64()} | dict(SINGLE)
+    if collected.predictions_version < 0 or collected.champion is None or collected.answers == "gateway":
         rest = {DAY: pa.date32(), SCORING: pa.int64(), SAID_AT: TIMESTAMP}
         return pa.schema(list((kinds | rest).items())).empty_table()
     table = DayTable(collected.predictions_uri, files)
     rows = table.read(collected.predictions_version, days=days)
     for name, kind in kinds.items():
-        if name not in rows.column_names:  # a table whose every row is older than the column
+        if name not in rows.column_names:  # a table whose every row is older than the column; no scoring has those of SINGLE
             rows = rows.append_column(name, pa.nulls(rows.num_rows, kind))
     return rows.select([*kinds, DAY, SCORING, SAID_AT])
 
 
-def _features_of(answers: pd.DataFrame, files: Files, columns: Sequence[str]) -> pd.DataFrame:
-    """Return `_day`, `_key`, some columns and every slice, read from where each answer says that its features lie."""
+def _is_served(features_uri: object, collected: Collected) -> bool:
+    return collected.served_uri != "" and features_uri == collected.served_uri
+
+
+def _features_of(
+    answers: pd.DataFrame,
+    collected: Collected,
+    files: Files,
+    numeric: Sequence[str] = (),
+    categorical: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Return `_day`, `_key`, `_prediction_time`, features and every slice, read from where each answer says that they lie."""
+    columns = ["_prediction_time", *numeric, *categorical]
     parts = []
     for uri, version in sorted(set(answers[[FEATURES_URI, FEATURES_VERSION]].dropna().itertuples(index=False, name=None))):
         rows = answers[(answers[FEATURES_URI] == uri) & (answers[FEATURES_VERSION] == version)]
+        if _is_served(uri, collected):
+            slices = collected.slice_columns
+            served = ServedTable(str(uri), files)
+            parts.append(served_features(served, int(version), rows, numeric=numeric, categorical=categorical, slices=slices))
+            continue
         table = DayTable(str(uri), files)
         schema = table.schema(int(version))
-        slices = [name for name in (schema.names if schema else []) if name.startswith(SLICE)]
-        read = table.read(int(version), days=sorted(set(rows[DAY])), columns=[KEY, *columns, *slices])
+        names = [name for name in (schema.names if schema else []) if name.startswith(SLICE)]
+        read = table.read(int(version), days=sorted(set(rows[DAY])), columns=[KEY, *columns, *names])
         frame: pd.DataFrame = read.drop_columns([DIGEST, POSITION]).to_pandas(date_as_object=True)
         parts.append(frame.merge(rows[[DAY, KEY]], on=[DAY, KEY], how="inner"))
     if parts:
         return pd.concat(parts, ignore_index=True)
     return pd.DataFrame({name: np.array([], dtype=object) for name in [DAY, KEY, *columns]})
+
+
+def _served_trailing(
+    collected: Collected, files: Files, days: Collection[date], numeric: Sequence[str], categorical: Sequence[str]
+) -> pd.DataFrame:
+    """Return the features of what the gateway was asked about some days, whichever release answered: each row's last answer."""
+    table = ServedTable(collected.served_uri, files)
+    rows = served_answers(table, collected.served_version, days)
+    anybody = set(rows.column("release_version").to_pylist())
+    answers: pd.DataFrame = said_last(rows, collected.as_of, anybody).to_pandas(date_as_object=True)
+    if answers.empty:
+        return pd.DataFrame({name: np.array([], dtype=object) for name in [KEY, DAY, *numeric, *categorical]})
+    version = collected.served_version
+    frame = served_features(table, version, answers, numeric=numeric, categorical=categorical, slices=())
+    return frame[[KEY, DAY, *numeric, *categorical]].sort_values(DAY, ignore_index=True, kind="stable")
 
 
 def _feature_names(champion: ChampionVersion, files: Files) -> tuple[tuple[str, ...], tuple[str, ...]]:

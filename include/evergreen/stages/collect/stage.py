@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -20,15 +20,16 @@ from evergreen.registry.releases import ReleaseRegistry
 from evergreen.results import Collected
 from evergreen.stages.collect.champion import Reign, reign_at, reigns, versions_by
 from evergreen.stages.collect.joining import Joined, Work, join_outcomes, read_revisions
-from evergreen.stages.collect.prediction_source import BatchPredictions
+from evergreen.stages.collect.prediction_source import Answered
 from evergreen.stages.collect.progress import Progress
 from evergreen.stages.collect.revisions import count_changes
 from evergreen.stages.collect.unscored import unscored_days, validation_failures
-from evergreen.tables.addresses import as_of_name, labels_uri, outcomes_uri, predictions_uri, validations_uri
+from evergreen.tables.addresses import as_of_name, labels_uri, outcomes_uri, validations_uri
 from evergreen.tables.arrow_types import TIMESTAMP
 from evergreen.tables.day_table import DAY, DayTable
 from evergreen.tables.outcomes import LABEL, known_at
 from evergreen.tables.predictions import EVENT_TIME, KEY, said_last
+from evergreen.tables.served_table import ServedTable
 from evergreen.tables.stage_results import StageResults
 from evergreen.tables.watched_rows import current_outcomes, first_watched_day
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 STAGE = "collect"
 _ADDRESSES = {"predictions_uri", "predictions_version", "outcomes_uri", "outcomes_version", "digest"}
+_OF_THE_GATEWAY = {"answers", "served_uri", "served_version", "slice_columns"}
 
 
 def collect(
@@ -60,7 +62,7 @@ def collect(
         definition: The model.
         settings: Where things are.
         as_of: The night; nothing that became available later is read.
-        source: Where answers come from; default the batch predictions.
+        source: Where answers come from; default what `monitoring.answers` names.
         force: Look at every day and every night again.
 
     Raises:
@@ -76,12 +78,11 @@ def collect(
     kept = results.get(STAGE, key, Collected) if is_old and not force else None
     if kept is not None and _is_there(kept, files):
         return kept
-    predictions = DayTable(predictions_uri(settings, definition.name), files)
-    version = predictions.version()
+    answered = Answered.now(definition, settings, files)
     found = _reigns(definition, settings)
     work = Work(
         as_of=as_of,
-        source=source or BatchPredictions(predictions.uri, version, files),
+        source=source or answered.source(files),
         versions=versions_by(found, as_of),
         labels=DayTable(labels_uri(settings, definition.name), files),
         outcomes=DayTable(outcomes_uri(settings, definition.name), files),
@@ -92,7 +93,7 @@ def collect(
     if is_old:
         done = replace(done, progress=progress)
     night = _Night(definition, settings, files, work, done, reign_at(found, as_of), is_old)
-    collected = night.describe(predictions.uri, -1 if version is None else version)
+    collected = night.describe(answered)
     results.put(STAGE, "progress", done.progress)
     results.put(STAGE, key, collected)
     logger.info(
@@ -108,7 +109,8 @@ def collect(
 
 def _is_there(kept: Collected, files: Files) -> bool:
     pinned = ((kept.predictions_uri, kept.predictions_version), (kept.outcomes_uri, kept.outcomes_version))
-    return all(version < 0 or DayTable(uri, files).has_version(version) for uri, version in pinned)
+    served = kept.served_version < 0 or ServedTable(kept.served_uri, files).has_version(kept.served_version)
+    return served and all(version < 0 or DayTable(uri, files).has_version(version) for uri, version in pinned)
 
 
 def _reigns(definition: ModelDefinition, settings: Settings) -> list[Reign]:
@@ -128,7 +130,7 @@ class _Night:
     reign: Reign | None
     is_old: bool
 
-    def describe(self, uri: str, version: int) -> Collected:
+    def describe(self, answered: Answered) -> Collected:
         """Return what there is to look at."""
         definition, champion = self.definition, self._champion()
         last = last_complete_day(definition, self.work.as_of)
@@ -149,8 +151,7 @@ class _Night:
             released_at=since,
             first_day=first,
             last_day=last,
-            predictions_uri=uri,
-            predictions_version=version,
+            **asdict(answered),
             outcomes_uri=self.work.outcomes.uri,
             outcomes_version=self.done.version,
             scored_rows=dict(sorted(Counter(ours.column(DAY).to_pylist()).items())),
@@ -201,7 +202,7 @@ class _Night:
         said = [KEY, EVENT_TIME, "probability", "decision", "release_version", "bundle_digest", DAY]
         return digest_json(
             {
-                "night": collected.model_dump(mode="json", exclude=_ADDRESSES),
+                "night": collected.model_dump(mode="json", exclude=_ADDRESSES | _OF_THE_GATEWAY),
                 "said": digest_table(ours.select(said)),
                 "outcomes": digest_table(outcomes.select([DAY, KEY, LABEL])),
             }

@@ -73,7 +73,7 @@ def _key(definition: ModelDefinition, collected: Collected, champion: ChampionVe
             "as_of": collected.as_of.isoformat(),
             "collected": collected.digest,
             "outcomes": [collected.outcomes_uri, collected.outcomes_version],
-            "predictions": [collected.predictions_uri, collected.predictions_version],
+            "predictions": _answers(collected),
             "champion": [champion.version, champion.bundle_digest],
             "features": [features.digest, features.uri, features.version],
             "labels": [features.labels_uri, features.labels_version],
@@ -84,6 +84,14 @@ def _key(definition: ModelDefinition, collected: Collected, champion: ChampionVe
             "mature_after": definition.monitoring.performance.mature_after.total_seconds(),
             "timezone": definition.schedule.timezone,
         }
+    )
+
+
+def _answers(collected: Collected) -> list[str | int]:
+    """Return which answers the night looks at."""
+    batch: list[str | int] = [collected.predictions_uri, collected.predictions_version]
+    return (
+        batch if collected.answers == "batch" else [*batch, collected.answers, collected.served_uri, collected.served_version]
     )
 
 
