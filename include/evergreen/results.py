@@ -342,7 +342,6 @@ class CheckedNight(Result):
     """The worst finding in a plain sentence."""
     observation_uri: str
     observation_digest: str
-    report_uri: str = ""
     evidently_uri: str = ""
     """The drawn Evidently report, named `….evidently.html`; empty where none was drawn."""
     answers_uri: str = ""

@@ -27,6 +27,7 @@ from evergreen.results import ScoredDay
 from evergreen.tables.addresses import predictions_uri
 from evergreen.tables.day_table import DayTable
 from evergreen.tables.feature_frames import read_features
+from evergreen.tables.predictions import FEATURES_URI, FEATURES_VERSION, SCORING, TRAINED_THROUGH
 from evergreen.tables.run_facts import RunFacts, keep_run_facts, peak_memory_mb
 
 if TYPE_CHECKING:
@@ -42,17 +43,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SCORING = "_scoring"
-"""Number of the scoring of its day a row belongs to: 1 is the first, the largest is what was said last."""
-TRAINED_THROUGH = "_trained_through"
-"""Watermark of the release that answered. A row whose `_event_time` is not after it is no evidence of how good the answers are.
-
-Null in rows older than this column.
-"""
-FEATURES_URI = "_features_uri"
-"""Table of the features that were scored. Null in rows older than this column."""
-FEATURES_VERSION = "_features_version"
-"""Version of that table which holds them. Null in rows older than this column."""
 _IDENTITY = ("release_version", "bundle_digest", "features_digest")
 _ANSWER = ("_key", "_event_time", "probability", "decision", *_IDENTITY)
 
