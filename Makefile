@@ -36,8 +36,13 @@ up: setup ## Start Airflow and MLflow on this machine
 down: setup ## Stop them
 	$(BIN)/evergreen down
 
-test: lint ## Lint, check types and layers, run every test
+test: lint ## Lint, check types and layers, run every test (ARGS="tests/unit -k gate" for some)
+ifeq ($(strip $(ARGS)),)
+	$(BIN)/python -m pytest --durations=15 --numprocesses auto --dist loadfile --ignore tests/e2e
+	$(BIN)/python -m pytest --durations=5 tests/e2e  # real schedulers, one at a time
+else
 	$(BIN)/python -m pytest --durations=15 $(ARGS)
+endif
 
 lint: dev ## Style, types, layers
 	$(BIN)/ruff check .
