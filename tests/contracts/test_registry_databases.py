@@ -22,8 +22,9 @@ from evergreen.observation import Action, Cause, NightDecision, Severity
 from evergreen.registry.database import Database
 from evergreen.registry.decisions import DecisionRecord, DecisionStore
 from evergreen.registry.nights import NightStore, decision_id
+from evergreen.registry.online_versions import OnlineInputsVersion, OnlineVersionStore
 from evergreen.registry.releases import ReleaseRegistry
-from evergreen.registry.schema import APPEND_ONLY
+from evergreen.registry.schema import APPEND_ONLY, SCHEMA_VERSION
 from evergreen.results import ChampionVersion, Outcome
 from evergreen.settings import Settings
 from registry_schema_1 import POSTGRESQL, SQLITE
@@ -352,6 +353,30 @@ def test_a_day_released_many_times_at_once_is_released(settings):
     assert store.set_aside("flights", moment) == {}
 
 
+def a_publication(number: int) -> OnlineInputsVersion:
+    return OnlineInputsVersion(
+        model="flights",
+        features_key="key",
+        as_of=datetime(2013, 4, 1, 7, 0, 0, 123456, tzinfo=UTC),
+        uri="/online",
+        digest=str(number),
+        published_at=datetime(2013, 4, 1, 8, tzinfo=UTC),
+    )
+
+
+def test_online_inputs_published_at_once_are_each_there_once(settings):
+    works = [lambda n=n: OnlineVersionStore(settings.database_url).publish(a_publication(n % 4)) for n in range(WRITERS)]
+    said = at_once(*works)
+    newest = OnlineVersionStore(settings.database_url).newest("flights", "key")
+    assert sum(said) == newest.revision >= 4
+    assert OnlineVersionStore(settings.database_url).newest_all() == [newest]
+    assert newest.as_of == a_publication(1).as_of
+    engine = create_engine(settings.database_url)
+    with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
+        connection.execute(text("DELETE FROM evergreen_online_versions"))
+    engine.dispose()
+
+
 @pytest.fixture
 def database_of_version_1(settings) -> Settings:
     """A database as the first version made it, with a champion in it."""
@@ -385,8 +410,9 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(database_of_versi
     assert open_registry(settings).champion("flights").version == "7"
     engine = create_engine(settings.database_url)
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT version FROM evergreen_schema")).scalars().all() == [2]
-    for table in (*REGISTRY[1:], *MONITORING):
+        assert connection.execute(text("SELECT version FROM evergreen_schema")).scalars().all() == [SCHEMA_VERSION]
+    assert OnlineVersionStore(settings.database_url).publish(a_publication(1))
+    for table in (*REGISTRY[1:], *MONITORING, "evergreen_online_versions"):
         with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
             connection.execute(text(f"DELETE FROM {table}"))
     engine.dispose()

@@ -8,21 +8,23 @@ CHECKS = ("check_quality", "check_drift", "check_performance", "check_operations
 EDGES = {
     "flight_delays.training": {
         "ingest": {"validate"},
-        "validate": {"build_features", "evaluate"},
+        "validate": {"build_features", "evaluate", "materialize"},
         "build_features": {"train", "evaluate", "smoke_test"},
         "train": {"evaluate"},
         "evaluate": {"gate", "smoke_test"},
         "gate": {"register", "release"},
         "register": {"smoke_test"},
         "smoke_test": {"release"},
-        "release": {"clean_up"},
+        "release": {"materialize"},
+        "materialize": {"clean_up"},
         "clean_up": set(),
     },
     "flight_delays.scoring": {
         "ingest": {"validate"},
-        "validate": {"build_features"},
-        "build_features": {"score"},
+        "validate": {"build_features", "materialize"},
+        "build_features": {"score", "materialize"},
         "score": set(),
+        "materialize": set(),
     },
     "flight_delays.rollback": {"rollback": set()},
     "flight_delays.monitoring": {
@@ -101,6 +103,8 @@ def test_the_assets_tell_the_story(dags):
     assert outlets["flight_delays.training", "build_features"] == ["flight_delays.features"]
     assert outlets["flight_delays.training", "release"] == ["flight_delays.champion"]
     assert outlets["flight_delays.scoring", "score"] == ["flight_delays.predictions"]
+    assert outlets["flight_delays.training", "materialize"] == ["flight_delays.online"]
+    assert outlets["flight_delays.scoring", "materialize"] == ["flight_delays.online"]
     assert outlets["flight_delays.rollback", "rollback"] == ["flight_delays.champion"]
     assert outlets["flight_delays.monitoring", "decide"] == ["flight_delays.decisions"]
     collect = dags["flight_delays.monitoring"].get_task("collect")
@@ -134,6 +138,14 @@ def test_a_night_that_is_not_over_in_time_speaks(dags, kind):
     [deadline] = dags[f"flight_delays.{kind}"].deadline
     assert deadline.interval == timedelta(minutes=60)
     assert deadline.callback.path == "evergreen.connect.alerts.occasions.deadline_missed"
+
+
+def test_nothing_is_materialized_without_a_release_and_nothing_follows_from_it(dags):
+    """Skipped with what it follows; and what it fails at undoes neither a release nor a scoring."""
+    for kind in ("training", "scoring"):
+        task = dags[f"flight_delays.{kind}"].get_task("materialize")
+        assert task.trigger_rule == "all_success"
+        assert set(task.downstream_task_ids) <= {"clean_up"}
 
 
 def test_clean_up_runs_however_the_run_ended(dags):

@@ -55,15 +55,9 @@ def values_of_kinds(
     """
     _require(features, kinds)
     return {
-        name: [
-            value if value.__class__ is str else _text(name, value, categorical)
-            for value in features[name]  # type: ignore[misc]
-        ]
+        name: [value if value.__class__ is str else _text(name, value, categorical) for value in features[name]]
         if kind == "string"
-        else [
-            value if value.__class__ is float and value - value == 0.0 else _number(name, value)  # type: ignore[operator, misc]
-            for value in features[name]
-        ]
+        else [value if value.__class__ is float and value - value == 0.0 else _number(name, value) for value in features[name]]
         for name, kind in kinds.items()
     }
 

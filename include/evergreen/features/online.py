@@ -109,7 +109,7 @@ class OnlineFeatures:
             RequestError: A value is of another type, a row lacks its key or event time, or a field is unknown.
         """
         n_rows = self._count(columns)
-        plain = {
+        plain: dict[str, list[object]] = {
             name: converted(name, self._conversions[name], columns[name], absent) if name in columns else [None] * n_rows
             for name in self.row_types
         }

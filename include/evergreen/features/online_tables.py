@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from evergreen.errors import FeatureError
 from evergreen.features.history import own_columns, readable_from
-from evergreen.features.point_in_time import ALWAYS, NEVER, ever_found, microseconds, shared_groups, to_microseconds
+from evergreen.features.point_in_time import ALWAYS, NEVER, ever_found, groups_of, microseconds, to_microseconds
 from evergreen.features.request_rows import ARROW_TYPES
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def joined_tables(definition: ModelDefinition, tables: Mapping[str, pa.Table], e
 def _joined(definition: ModelDefinition, name: str, rows: pa.Table, earliest: datetime) -> pa.Table:
     table = definition.data.tables[name]
     by = table.join.by if table.join is not None else ()
-    groups, _ = shared_groups(rows, rows.slice(0, 0), by)
+    groups = groups_of(rows, by)
     own = own_columns(rows)
     if table.is_reference:
         always = np.full(rows.num_rows, ALWAYS, dtype=np.int64)

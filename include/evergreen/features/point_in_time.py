@@ -122,12 +122,22 @@ def shared_groups(table: pa.Table, rows: pa.Table, by: Sequence[str]) -> tuple[N
     Returns:
         Group of each table row, shape (n_table,), and of each row, shape (n_rows,).
     """
-    groups = np.zeros(table.num_rows + rows.num_rows, dtype=np.int64)
-    missing = np.zeros(groups.size, dtype=np.bool_)
-    for name in by:
-        both = pd.concat([table.column(name).to_pandas(), rows.column(name).to_pandas()], ignore_index=True)
-        codes, values = pd.factorize(both)
+    both = [pd.concat([table.column(name).to_pandas(), rows.column(name).to_pandas()], ignore_index=True) for name in by]
+    groups = _numbered(both, table.num_rows + rows.num_rows)
+    return groups[: table.num_rows], groups[table.num_rows :]
+
+
+def groups_of(table: pa.Table, by: Sequence[str]) -> NDArray[np.int64]:
+    """Number the combinations of `by`, array of shape (n_table,); -1 where any of them is missing."""
+    return _numbered([table.column(name).to_pandas() for name in by], table.num_rows)
+
+
+def _numbered(columns: Sequence[pd.Series], n_rows: int) -> NDArray[np.int64]:
+    groups = np.zeros(n_rows, dtype=np.int64)
+    missing = np.zeros(n_rows, dtype=np.bool_)
+    for column in columns:
+        codes, values = pd.factorize(column)
         missing |= codes < 0
         groups = pd.factorize(groups * (len(values) + 1) + codes)[0]
     groups[missing] = -1
-    return groups[: table.num_rows], groups[table.num_rows :]
+    return groups

@@ -93,7 +93,7 @@ def converted(name: str, kind: str, values: Sequence[object], absent: object) ->
 
 def _texts(name: str, values: Sequence[object], absent: object) -> list[object]:
     return [
-        value if value.__class__ is str and value.isascii() else _text(name, row, value, absent)  # type: ignore[attr-defined]
+        value if value.__class__ is str and value.isascii() else _text(name, row, value, absent)
         for row, value in enumerate(values)
     ]
 
@@ -112,7 +112,7 @@ def _text(name: str, row: int, value: object, absent: object) -> str | None:
 
 def _numbers(name: str, values: Sequence[object], absent: object) -> list[object]:
     return [
-        value if value.__class__ is float and value - value == 0.0 else _number(name, row, value, absent)  # type: ignore[operator]
+        value if value.__class__ is float and value - value == 0.0 else _number(name, row, value, absent)
         for row, value in enumerate(values)
     ]
 
@@ -136,7 +136,7 @@ def _number(name: str, row: int, value: object, absent: object) -> float | None:
 
 def _integers(name: str, values: Sequence[object], absent: object) -> list[object]:
     return [
-        value if value.__class__ is int and -_EXACT < value < _EXACT else _integer(name, row, value, absent)  # type: ignore[operator]
+        value if value.__class__ is int and -_EXACT < value < _EXACT else _integer(name, row, value, absent)
         for row, value in enumerate(values)
     ]
 
@@ -147,14 +147,16 @@ def _integer(name: str, row: int, value: object, absent: object) -> int | None:
     words = "a whole number of 64 bits"
     if isinstance(value, bool) or not isinstance(value, Real):
         _refuse(name, row, value, words)
-    if not isinstance(value, Integral):
+    if isinstance(value, Integral):
+        whole = int(value)
+    else:
         # Frames write whole numbers as floats where one of the column is missing.
         number = float(value)
         if isnan(number):
             return None
         if not number.is_integer():
             _refuse(name, row, value, words)
-    whole = int(value)
+        whole = int(number)
     if not -_LARGEST <= whole < _LARGEST:
         _refuse(name, row, value, words)
     return whole
@@ -195,7 +197,8 @@ def _moment(name: str, row: int, value: object, absent: object) -> int | None:
         _refuse(name, row, value, words)
     if not EARLIEST <= moment < LATEST:
         _refuse(name, row, value, f"a moment between the years {EARLIEST.year} and {LATEST.year}")
-    return (moment - _EPOCH) // _MICROSECOND
+    since: timedelta = moment - _EPOCH
+    return since // _MICROSECOND
 
 
 def _refuse(name: str, row: int, value: object, allowed: str) -> NoReturn:

@@ -17,7 +17,7 @@ from evergreen.features.returned import to_columns
 from evergreen.features.rows import rows_to_predict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     import pandas as pd
@@ -88,7 +88,7 @@ def _batch_features(
     return values_of_table(to_columns(returned, categorical=definition.features.categorical), kinds)
 
 
-def _require_same(name: str, batch: list[float | str | None], request: list[float | str | None], keys: list[str]) -> None:
+def _require_same(name: str, batch: Sequence[object], request: Sequence[object], keys: Sequence[str]) -> None:
     for key, first, second in zip(keys, batch, request, strict=True):
         if first != second and not (first != first and second != second):  # NaN stands for missing on both sides
             raise FeatureError(
