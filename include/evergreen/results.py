@@ -258,6 +258,8 @@ class ScoredDay(Result):
     """False when these very predictions were what the day said last."""
     caught_up: tuple[date, ...] = ()
     """Earlier days that nobody had scored, scored in the same night."""
+    copied_to: str = ""
+    """The database and table that hold the answers as well; empty where the definition names none."""
 
 
 class Materialized(Result):

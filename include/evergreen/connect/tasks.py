@@ -161,12 +161,15 @@ def build_champion_features(validated: XCom) -> XCom:
 @task
 def score(features: XCom) -> XCom:
     """Score the newest complete day, and days that were missed, with the champion; what an earlier release said stays."""
+    from evergreen.connect.connections import connection_url
     from evergreen.connect.run import current_run
     from evergreen.results import FeatureSet
     from evergreen.stages.score import score_night
 
     run = current_run()
-    return score_night(run.definition, FeatureSet.from_xcom(features), run.settings, force=run.force).to_xcom()
+    return score_night(
+        run.definition, FeatureSet.from_xcom(features), run.settings, resolve_connection=connection_url, force=run.force
+    ).to_xcom()
 
 
 @task

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from evergreen.definitions.between_tables import between_tables, unknown_column
 from evergreen.definitions.problems import Mistake, spell
+from evergreen.definitions.sql_address import SqlAddress, exactly_one
 from evergreen.definitions.words import AnyDuration, Column, Delay, Duration, Name, Section
 
 if TYPE_CHECKING:
@@ -31,29 +32,13 @@ class Join(Section):
     """Oldest joined row, by event time before the prediction; older ones count as missing. Default: no limit."""
 
 
-class SqlSource(Section):
+class SqlSource(SqlAddress):
     """A query in place of files. Its parameters are `:start` and `:end`, the moments that bound one day."""
 
     query: str
     """SQL text."""
-    url: str | None = None
-    """SQLAlchemy URL, without a password: put that in the environment or use `connection`."""
-    connection: str | None = None
-    """Airflow connection id."""
     recheck: Delay = timedelta(days=7)
     """How far back a night queries again for corrected rows."""
-
-    def mistakes(self) -> Iterator[Mistake]:
-        """Yield a missing or doubled address, and a password."""
-        yield from _exactly_one(self, "url", "connection")
-        if self.url and re.search(r"://[^/@:]*:[^/@]+@", self.url):
-            yield Mistake(
-                ("url",),
-                "a password in a definition",
-                "user and password before the @",
-                "an address without a password",
-                hint="keep it in an Airflow connection and name that in `connection`",
-            )
 
 
 class Table(Section):
@@ -84,7 +69,7 @@ class Table(Section):
 
     def mistakes(self) -> Iterator[Mistake]:
         """Yield what does not fit together within one table."""
-        yield from _exactly_one(self, "files", "sql")
+        yield from exactly_one(self, "files", "sql")
         if self.files is not None:
             yield from self._files_mistakes(self.files)
         yield from _repeated(self.key, ("key",))
@@ -155,7 +140,7 @@ class Label(Section):
 
     def mistakes(self) -> Iterator[Mistake]:
         """Yield a missing or doubled rule."""
-        yield from _exactly_one(self, "above", "equals")
+        yield from exactly_one(self, "above", "equals")
 
 
 class Data(Section):
@@ -177,16 +162,6 @@ class Data(Section):
     def mistakes(self) -> Iterator[Mistake]:
         """Yield what the tables, the rows to predict and the label have against each other."""
         yield from between_tables(self)
-
-
-def _exactly_one(section: Section, first: str, second: str) -> Iterator[Mistake]:
-    given = [name for name in (first, second) if getattr(section, name) is not None]
-    if len(given) != 1:
-        found = f"both `{first}` and `{second}`" if given else f"neither `{first}` nor `{second}`"
-        at: Path = (second,) if given else ()
-        yield Mistake(
-            at, f"`{first}` and `{second}` stand for each other", found, "exactly one of them", rests_on=((first,), (second,))
-        )
 
 
 def _repeated(columns: tuple[str, ...], at: tuple[str | int, ...]) -> Iterator[Mistake]:

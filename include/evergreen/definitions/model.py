@@ -20,6 +20,7 @@ from evergreen.definitions.monitoring import Monitoring
 from evergreen.definitions.release import ReleasePlan
 from evergreen.definitions.retraining import Retraining
 from evergreen.definitions.schedule import Schedule
+from evergreen.definitions.scoring import Scoring
 from evergreen.definitions.serving import Serving
 from evergreen.definitions.training import Training
 from evergreen.definitions.validation import Validation
@@ -58,6 +59,8 @@ class ModelDefinition(Section):
     """When a challenger replaces the champion."""
     release: ReleasePlan = ReleasePlan()
     """How a promoted challenger reaches traffic."""
+    scoring: Scoring = Scoring()
+    """Where a night's answers go besides the table `predictions`."""
     serving: Serving = Serving()
     """How the gateway answers."""
     monitoring: Monitoring = Monitoring()

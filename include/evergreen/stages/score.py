@@ -29,14 +29,16 @@ from evergreen.tables.day_table import DayTable
 from evergreen.tables.feature_frames import read_features
 from evergreen.tables.predictions import FEATURES_URI, FEATURES_VERSION, SCORING, TRAINED_THROUGH
 from evergreen.tables.run_facts import RunFacts, keep_run_facts, peak_memory_mb
+from evergreen.tables.sql_predictions import write_predictions
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from datetime import date
 
     import pandas as pd
 
     from evergreen.definitions import ModelDefinition
+    from evergreen.definitions.scoring import SqlTarget
     from evergreen.predictors.released import ReleasedFeatures
     from evergreen.results import ChampionVersion, FeatureSet
     from evergreen.settings import Settings
@@ -47,20 +49,28 @@ _IDENTITY = ("release_version", "bundle_digest", "features_digest")
 _ANSWER = ("_key", "_event_time", "probability", "decision", *_IDENTITY)
 
 
-def score_night(definition: ModelDefinition, features: FeatureSet, settings: Settings, *, force: bool = False) -> ScoredDay:
+def score_night(
+    definition: ModelDefinition,
+    features: FeatureSet,
+    settings: Settings,
+    *,
+    resolve_connection: Callable[[str], str] | None = None,
+    force: bool = False,
+) -> ScoredDay:
     """Score the newest complete day, and before it the days that earlier nights missed.
 
     Args:
         definition: The model; `schedule.catch_up` says how far back.
         features: Features built by the champion's own code and layout.
         settings: Where things are.
+        resolve_connection: Turns an Airflow connection id of `scoring.sql` into a SQLAlchemy URL.
         force: Compute the newest day's answers even if they were said last.
 
     Returns:
         The newest day, which names the others in `caught_up`.
 
     Raises:
-        EvergreenError: As `score_day`.
+        EvergreenError: As `score_day`, and as `write_predictions` where the definition names a database.
     """
     table = DayTable(predictions_uri(settings, definition.name), Files.from_settings(settings))
     missed = missed_days(table.partitions(), features.first_day, features.last_day, definition.schedule.catch_up)
@@ -68,7 +78,26 @@ def score_night(definition: ModelDefinition, features: FeatureSet, settings: Set
     if caught_up:
         logger.info("%s: caught up on %d days that nobody had scored", definition.name, len(caught_up))
     newest = score_day(definition, features, settings, features.last_day, force=force)
-    return newest.model_copy(update={"caught_up": tuple(caught_up)})
+    found = newest.model_copy(update={"caught_up": tuple(caught_up)})
+    if definition.scoring.sql is None:
+        return found
+    # Also where nothing was new: the night before may have ended between the two tables.
+    days = [*caught_up, features.last_day]
+    where = [_copy_to_sql(definition.scoring.sql, definition.name, table, day, resolve_connection) for day in days]
+    return found.model_copy(update={"copied_to": where[-1]})
+
+
+def _copy_to_sql(
+    target: SqlTarget, model: str, table: DayTable, day: date, resolve_connection: Callable[[str], str] | None
+) -> str:
+    version = table.version()
+    if version is None or day not in table.partitions(version):
+        return ""  # a day without rows
+    rows = table.read(version, days=[day])
+    said_last = rows.filter(pc.equal(rows.column(SCORING), pc.max(rows.column(SCORING))))
+    where = write_predictions(target, model, day, said_last, resolve_connection)
+    logger.info("%s: %d answers of %s stand in %s", model, said_last.num_rows, day, where)
+    return where
 
 
 def missed_days(scored: Collection[date], first_day: date, newest: date, reach: timedelta) -> list[date]:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from evergreen.errors import LandingError, SettingsError, StoreUnavailableError
+from evergreen.errors import LandingError
 from evergreen.tables.contract import conform, infer_contract
 from evergreen.tables.day_table import REFERENCE_DAY
 from evergreen.tables.file_formats import json_column
+from evergreen.tables.sql_engine import database_errors, open_engine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import Connection, Engine, TextClause
+    from sqlalchemy import Connection, TextClause
 
     from evergreen.definitions.data import ColumnType, SqlSource
     from evergreen.definitions.schedule import Schedule
@@ -54,11 +55,11 @@ def query_days(
     """
     if not days:
         return {}
-    engine = _engine(source, resolve_connection)
+    engine = open_engine(source, resolve_connection)
     where = f"query of {engine.url.render_as_string(hide_password=True)}"
     statement = _statement(source, where, dated=list(days) != [REFERENCE_DAY])
     found: dict[date, pa.Table] = {}
-    with _database_errors(where):
+    with database_errors(where, partial(_failed, where)):
         try:
             with engine.connect() as connection:
                 for day in days:
@@ -76,32 +77,6 @@ def _bounds(day: date, schedule: Schedule) -> dict[str, datetime]:
         return {}
     start, end = (datetime.combine(d, time(), tzinfo=schedule.zone).astimezone(UTC) for d in (day, day + timedelta(days=1)))
     return {"start": start, "end": end}
-
-
-def _engine(source: SqlSource, resolve_connection: Callable[[str], str] | None) -> Engine:
-    from sqlalchemy import create_engine
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-    from sqlalchemy.pool import NullPool
-
-    url = source.url
-    if source.connection is not None:
-        if resolve_connection is None:
-            raise SettingsError(
-                f"connection {source.connection!r} cannot be looked up here",
-                found="a run outside Airflow",
-                allowed="a run in Airflow, which knows its connections",
-                remedy="run the DAG in Airflow, or give the source a `url`",
-            )
-        url = resolve_connection(source.connection)
-    try:
-        return create_engine(url or "", poolclass=NullPool)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise SettingsError(
-            "a database address cannot be used",
-            found=type(error).__name__ + ("" if source.url is None else f": {source.url}"),
-            allowed="a SQLAlchemy URL whose driver is installed, such as postgresql+psycopg2://host/database",
-            remedy="correct `sql.url` or the Airflow connection, or install the driver",
-        ) from error
 
 
 def _statement(source: SqlSource, where: str, *, dated: bool) -> TextClause:
@@ -136,26 +111,10 @@ def _ask(connection: Connection, statement: TextClause, bounds: Mapping[str, dat
     return pa.table({name: json_column(list(column), f"{where}, column {name!r}") for name, column in columns})
 
 
-@contextmanager
-def _database_errors(where: str) -> Iterator[None]:
-    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-
-    try:
-        yield
-    except DBAPIError as error:
-        # SQLite calls a missing table an operational error too; asking again will not make the table.
-        unreachable = error.connection_invalidated or isinstance(error, InterfaceError | OperationalError)
-        text = str(error.orig)[:500]
-        if unreachable and "no such" not in text and "syntax" not in text:
-            raise StoreUnavailableError(
-                "a database did not answer",
-                found=f"{where}: {text}",
-                allowed="a database that can be reached with these credentials",
-                remedy="check the address and the network, then run again",
-            ) from error
-        raise LandingError(
-            "a query fails",
-            found=f"{where}: {text}",
-            allowed="a query that the database can run",
-            remedy="correct `sql.query` of the table",
-        ) from error
+def _failed(where: str, text: str) -> LandingError:
+    return LandingError(
+        "a query fails",
+        found=f"{where}: {text}",
+        allowed="a query that the database can run",
+        remedy="correct `sql.query` of the table",
+    )

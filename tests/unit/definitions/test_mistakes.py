@@ -263,6 +263,16 @@ MISTAKES = [
     ("gate:", "watching: {}\ngate:", 22, 1, "watching", "unknown key", ""),
     (
         "gate:",
+        "scoring: {sql: {table: answers}}\ngate:",
+        22,
+        16,
+        "scoring.sql",
+        "`url` and `connection` stand for each other",
+        "",
+    ),
+    ("gate:", "scoring: {sql: {table: a; b, connection: x}}\ngate:", 22, 24, "scoring.sql.table", "wrong value", ""),
+    (
+        "gate:",
         "serving: {review: {lowest: 0.5, highest: 0.4}}\ngate:",
         22,
         28,

@@ -333,3 +333,35 @@ def test_what_was_missed(scored, reach, missed):
     march = {number: date(2013, 3, number) for number in range(1, 6)}
     found = missed_days([march[n] for n in scored], march[1], march[5], timedelta(days=reach))
     assert found == [march[n] for n in missed]
+
+
+class TestCopyInADatabase:
+    """`scoring.sql`: what was said last stands in a table of a database, too."""
+
+    @staticmethod
+    def definition(tmp_path):
+        return a_definition(scoring={"sql": {"table": "answers", "url": f"sqlite:///{tmp_path}/warehouse.db"}})
+
+    @staticmethod
+    def copied(tmp_path):
+        with create_engine(f"sqlite:///{tmp_path}/warehouse.db").connect() as connection:
+            return connection.execute(text("SELECT key, probability, release_version FROM answers ORDER BY key")).all()
+
+    def test_it_holds_what_was_said_last(self, tmp_path, settings, champion, features):
+        night = features.model_copy(update={"last_day": DAY})
+        scored = score_night(self.definition(tmp_path), night, settings)
+        assert scored.copied_to.endswith("table answers")
+        release_without_mlflow(settings, 2, judge(settings, a_bundle(settings, "baseline"), against="1"))
+        score_night(self.definition(tmp_path), night, settings)
+        rows = stored(settings)
+        last = rows.filter(pc.equal(rows.column(SCORING), 2)).sort_by("_key")
+        assert self.copied(tmp_path) == list(
+            zip(last.column("_key").to_pylist(), last.column("probability").to_pylist(), ["2"] * last.num_rows, strict=True)
+        )
+
+    def test_a_night_whose_copy_failed_is_made_good_by_another_try(self, tmp_path, settings, champion, features):
+        night = features.model_copy(update={"last_day": DAY})
+        assert score_night(a_definition(), night, settings).copied_to == ""
+        again = score_night(self.definition(tmp_path), night, settings)
+        assert not again.written
+        assert len(self.copied(tmp_path)) == again.rows
