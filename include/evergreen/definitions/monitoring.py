@@ -146,6 +146,8 @@ class Operations(Section):
     """Longest run of a scoring night."""
     max_memory_mb: float = Field(4000.0, gt=0)
     """Most memory one task may use."""
+    max_latency_ms: float = Field(500.0, gt=0)
+    """Longest the gateway may take for 99 of 100 answers of a day, where its answers are watched."""
     max_null_answer_share: Share = 0.0
     """Largest share of answers that are missing or no number."""
     max_positive_share_change: Share = 0.2

@@ -32,8 +32,9 @@ def operations_findings(
     hours_unwatched: float | None,
     reference: ReferenceProfile | None,
     rules: Operations,
+    latency_ms: Mapping[date, float] | None = None,
 ) -> tuple[Finding, ...]:
-    """Look at run times, memory, the age of features, the answers and the time since the last night.
+    """Look at run times, memory, the age of features, the answers, how long they took and the time since the last night.
 
     Args:
         answers: `_day`, `probability` and `decision` of the window.
@@ -42,6 +43,7 @@ def operations_findings(
         hours_unwatched: Hours since the night before; None where there was none.
         reference: The release's own reference, if there is one.
         rules: The thresholds.
+        latency_ms: Per day, the 99th percentile of the gateway's latencies; None where its answers are not watched.
     """
     days = answers["_day"].to_numpy(dtype=object) if len(answers) else np.array([], dtype=object)
     by_day = {day: answers[days == day] for day in sorted(set(days))}
@@ -53,7 +55,12 @@ def operations_findings(
         _null_answers(by_day, rules.max_null_answer_share),
         _constant_answers(by_day, rules.min_distinct_answers),
         _answer_share(by_day, reference, rules.max_positive_share_change),
+        *([] if latency_ms is None else [_latency(latency_ms, rules.max_latency_ms)]),
     )
+
+
+def _latency(latency_ms: Mapping[date, float], limit: float) -> Finding:
+    return _largest("latency", "99 of 100 answers of the gateway", latency_ms.items(), limit, "milliseconds")
 
 
 def _largest(check: str, subject: str, values: Iterable[tuple[date, float]], limit: float, unit: str) -> Finding:

@@ -11,7 +11,7 @@ from evergreen.tables.addresses import raw_uri
 from evergreen.tables.day_table import DayTable
 from evergreen.tables.observations import read_observation
 from evergreen.tables.run_facts import RunFacts, keep_run_facts
-from watched_model import WatchedModel
+from watched_model import MONITORING, WatchedModel
 
 A, B = date(2013, 4, 1), date(2013, 4, 23)
 TONIGHT = date(2013, 4, 24)
@@ -67,3 +67,13 @@ def test_without_a_champion_there_is_nothing_to_look_at(model):
     collected = model.collect(TONIGHT).model_copy(update={"champion": None})
     night = check_operations(model.definition, collected, model.settings)
     assert (night.severity, night.findings) == ("unknown", {})
+
+
+def test_the_slowest_answers_of_the_gateway_are_those_of_this_release(tmp_path):
+    model = WatchedModel(tmp_path, days=40, monitoring={**MONITORING, "answers": "gateway"})
+    model.serve(A, A + timedelta(days=2), latency_us=2_000)
+    model.serve(A + timedelta(days=3), A + timedelta(days=3), latency_us=620_000)
+    other = model.champion.model_copy(update={"version": "0", "bundle_digest": "0" * 32})
+    model.serve(A + timedelta(days=4), A + timedelta(days=4), champion=other, latency_us=9_000_000)
+    finding = findings(model, A + timedelta(days=5))["latency"]
+    assert (finding.severity, finding.value, finding.days) == ("critical", 620.0, (A + timedelta(days=3),))

@@ -30,7 +30,7 @@ def a_run(seconds=60.0, memory=500.0):
     return RunFacts(stage="score", as_of=moment, day=MONDAY, seconds=seconds, rows=200, peak_memory_mb=memory)
 
 
-def found(frame=None, *, runs=None, ages=None, unwatched=24.0, reference=REFERENCE, rules=None):
+def found(frame=None, *, runs=None, ages=None, unwatched=24.0, reference=REFERENCE, rules=None, latency_ms=None):
     findings = operations_findings(
         answers() if frame is None else frame,
         runs=[a_run()] if runs is None else runs,
@@ -38,6 +38,7 @@ def found(frame=None, *, runs=None, ages=None, unwatched=24.0, reference=REFEREN
         hours_unwatched=unwatched,
         reference=reference,
         rules=rules or Operations(),
+        latency_ms=latency_ms,
     )
     return {finding.check: finding for finding in findings}
 
@@ -106,3 +107,18 @@ def test_what_is_not_known_is_said():
     findings = found(answers().iloc[:0], runs=[], ages={}, reference=None)
     unknown = {check for check, finding in findings.items() if finding.severity == "unknown"}
     assert unknown == set(findings) - {"unwatched"}
+
+
+@pytest.mark.parametrize(("slowest_ms", "severity"), [(501.0, "critical"), (450.0, "warning"), (350.0, "ok")])
+def test_how_long_callers_wait_is_judged_where_the_gateway_is_watched(slowest_ms, severity):
+    finding = found(latency_ms={MONDAY: slowest_ms, NEXT: 3.0})["latency"]
+    assert (finding.severity, finding.value, finding.days) == (
+        severity,
+        slowest_ms,
+        (MONDAY,) if severity == "critical" else (),
+    )
+    assert "latency" not in found()
+
+
+def test_a_gateway_that_nobody_asked_has_no_latency():
+    assert found(latency_ms={})["latency"].severity == "unknown"
