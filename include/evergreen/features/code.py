@@ -125,6 +125,19 @@ class FeatureCode:
         context = f"for {len(rows)} rows with columns {_names(rows.columns, limit=60)}"
         return self._pandas(self._call(self._row_features, "row_features", (rows, entities), context), "`row_features`")
 
+    def record_row_features(self, rows: object, entities: Mapping[str, pd.DataFrame]) -> object:
+        """Apply the code to a frame that holds no rows but notes what would be done to them.
+
+        Returns:
+            What the code returned, as it is; a Narwhals frame without its wrapping.
+
+        Raises:
+            FeatureError: The code raised.
+        """
+        returned = self._call(self._row_features, "row_features", (rows, entities), "on a frame without rows")
+        native: object = nw.to_native(returned, pass_through=True)
+        return native
+
     def _call(self, function: Callable[..., Any], name: str, arguments: tuple[object, ...], context: str) -> object:
         try:
             return function(*arguments)
