@@ -129,6 +129,12 @@ class _Story:
             from evergreen.cli.departures import show_departures
 
             show_departures(self._console, self._definition, self._settings, returned["score"])
+            self._ask_gateway(next_night, returned["score"]["release_version"])
+
+    def _ask_gateway(self, day: date, version: str) -> None:
+        from evergreen.cli.gateway_call import show_gateway_answer
+
+        show_gateway_answer(self._console, self._stack.layout.gateway_url, self._definition, self._settings, day, version)
 
     def _land(self, *, through: date) -> None:
         from evergreen.cli.seed import seed_landing
@@ -173,6 +179,7 @@ class _Story:
             f"  evergreen status {MODEL}       the champion, its past and its days",
             f"  evergreen decisions {MODEL}    every verdict with its reasons",
             "  Airflow → Assets               how landing, features, champion and predictions hang together",
+            f"  {self._stack.layout.gateway_url}/docs    what the gateway can be asked, with a request to try",
             "  evergreen down                 stop it all; the data stays in .evergreen/",
         ):
             self._console.print(line, markup=False)
