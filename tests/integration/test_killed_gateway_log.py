@@ -21,13 +21,15 @@ from logged_answers import MODEL
 
 HERE = Path(__file__).parent
 KILLS = 20
+SHIPPER_KILLS = 8
 APART = 10_000_000
 """Numbers of one process; more than it can write."""
 
 
-def start(home, number):
+def start(home, number, pause_seconds=0.0):
     environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
-    command = [sys.executable, str(HERE / "answering_process.py"), str(home), str(number * APART), str(1 + number % 7)]
+    arguments = (home, number * APART, 1 + number % 7, pause_seconds)
+    command = [sys.executable, str(HERE / "answering_process.py"), *(str(argument) for argument in arguments)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
 
 
@@ -41,6 +43,12 @@ def kill_later(process, seconds):
     assert process.wait() == -signal.SIGKILL
     whole = (first + rest).rpartition(b"\n")[0]
     return int(whole.rpartition(b"\n")[2])
+
+
+def served_keys(settings):
+    table = ServedTable(served_uri(settings, MODEL), Files())
+    version = table.version()
+    return Counter(table.read(version, table.rows_by_day(version), ["_key"]).column("_key").to_pylist())
 
 
 @pytest.mark.slow
@@ -63,9 +71,7 @@ def test_every_acknowledged_answer_is_in_the_table_once(tmp_path):
         shipper.join()
     done = ship_spool(settings)
     assert done.failures == done.damaged == []
-    table = ServedTable(served_uri(settings, MODEL), Files())
-    version = table.version()
-    found = Counter(table.read(version, table.rows_by_day(version), ["_key"]).column("_key").to_pylist())
+    found = served_keys(settings)
     wanted = [f"row-{number}" for numbers in promised for number in numbers]
     missing = [key for key in wanted if key not in found]
     untold = len(found) - len(wanted) + len(missing)
@@ -75,4 +81,38 @@ def test_every_acknowledged_answer_is_in_the_table_once(tmp_path):
     assert max(found.values()) == 1
     # A batch that was written in the moment of the kill may be there without having been acknowledged; it is one per kill.
     assert len(found) - len(wanted) <= KILLS * 7
+    assert list(spool_folder(settings).glob("*/*/*")) == []
+
+
+@pytest.mark.slow
+def test_a_shipper_that_is_killed_delivers_nothing_twice(tmp_path):
+    settings, chance = Settings(home=tmp_path), random.Random(5)
+    environment = {**os.environ, "EVERGREEN_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "evergreen.serving.log.shipper", "--every", "0"]
+    writer = start(tmp_path, 0, pause_seconds=0.002)
+    acknowledged = []
+    reader = threading.Thread(target=lambda: acknowledged.append(writer.stdout.read()))
+    reader.start()
+    try:
+        for _ in range(SHIPPER_KILLS):
+            shipper = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+            shipper.stderr.readline()  # it has shipped once
+            drain = threading.Thread(target=shipper.stderr.read)
+            drain.start()
+            drain.join(chance.uniform(0.0, 0.6))
+            shipper.kill()
+            drain.join()
+            shipper.wait()
+    finally:
+        writer.kill()
+        writer.wait()
+        reader.join()
+    last = int(acknowledged[0].rpartition(b"\n")[0].rpartition(b"\n")[2])
+    assert ship_spool(settings).failures == []
+    found = served_keys(settings)
+    missing = [number for number in range(last) if f"row-{number}" not in found]
+    print(f"{SHIPPER_KILLS} kills of the shipper, {last:,} acknowledged answers, {len(missing)} missing")
+    assert missing == []
+    assert max(found.values()) == 1
+    assert len(found) - last <= 1
     assert list(spool_folder(settings).glob("*/*/*")) == []
