@@ -95,7 +95,7 @@ def by_pandas(code, columns, entities, *, row_types=None, identifiers=IDENTIFIER
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            returned = code.row_features(to_pandas(table, identifiers=identifiers), frames)
+            returned = code.row_features(to_pandas(table, identifiers=identifiers or ()), frames)
             check_frame(returned, table.num_rows, forbidden=())
             return to_columns(returned, categorical=categorical).to_pydict()
         except FeatureError as error:

@@ -45,7 +45,7 @@ def cast(plan: Plan, column: Column, dtype: object) -> Column:
     if target == "Boolean" and kind.is_logical:
         return column
     if target == "Categorical" and kind == TEXT:
-        return plan.add("seal", list, (column,), SEALED_TEXT)
+        return column.seen_as(SEALED_TEXT)
     if target in _INTEGERS and (kind.is_number or kind == TRUTH):
         bits = _INTEGERS[target]
         return plan.add(
@@ -54,7 +54,7 @@ def cast(plan: Plan, column: Column, dtype: object) -> Column:
     if target == "Float64" and (kind.is_number or kind == TRUTH):
         return column if kind == NUMBER else plan.add("to_floats", _to_floats, (column,), NUMBER)
     if target in ("Float64", "Int64") and kind.form is Form.MAYBE:
-        return plan.add("seal", list, (column,), SEALED_NUMBER)
+        return column.seen_as(SEALED_NUMBER)
     raise refuse(f"cast of {kind.form.name} to {target}")
 
 

@@ -71,19 +71,30 @@ def writer(name: str, column: Column, *, as_category: bool) -> Writer:
     """
     kind = column.kind
     if kind == TEXT or (kind.form is Form.SEALED and kind.is_text):
-        return lambda values, n_rows: list(islice(values, n_rows))
+        return _every_row(_write_text) if column.literal else _write_text
     if kind.form in (Form.MOMENT, Form.SPAN, Form.OTHER):
         raise refuse(f"feature {name!r} is neither a number nor text")
-    write = _write_floats if kind == NUMBER else _write_numbers
-    return _in_words(write) if as_category else write
+    write: Writer = _write_floats if kind == NUMBER else _write_numbers
+    if as_category:
+        write = _in_words(write)
+    return _every_row(write) if column.literal else write
+
+
+def _every_row(write: Writer) -> Writer:
+    """A literal stands in every row."""
+    return lambda values, n_rows: write(list(islice(values, n_rows)), n_rows)
+
+
+def _write_text(values: Values, n_rows: int) -> list[Any]:
+    return list(values)
 
 
 def _write_floats(values: Values, n_rows: int) -> list[Any]:
-    return [value if -inf < value < inf else None for value in islice(values, n_rows)]
+    return [value if -inf < value < inf else None for value in values]
 
 
 def _write_numbers(values: Values, n_rows: int) -> list[Any]:
-    return [float(value) if value is not None and -inf < value < inf else None for value in islice(values, n_rows)]
+    return [float(value) if value is not None and -inf < value < inf else None for value in values]
 
 
 def _in_words(write: Writer) -> Writer:

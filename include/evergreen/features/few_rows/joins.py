@@ -27,7 +27,7 @@ from evergreen.features.few_rows.plan import Column
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evergreen.features.few_rows.plan import Plan, Values
+    from evergreen.features.few_rows.plan import Plan
 
 _WIDTHS = {"int8": 8, "int16": 16, "int32": 32, "int64": 64}
 
@@ -134,9 +134,8 @@ def _taken(plan: Plan, found: Column, series: pd.Series[Any]) -> Column:
     if kind.form is Form.WHOLE:
         floats = [*map(float, values), nan]
 
-        def kernel(positions: Values) -> list[Any]:
-            rows = list(positions)
-            return [floats[row] for row in rows] if -1 in rows else [values[row] for row in rows]
+        def kernel(positions: list[int]) -> list[Any]:
+            return [floats[row] for row in positions] if -1 in positions else [values[row] for row in positions]
 
         return plan.add("take", kernel, (found,), kind, parameters=name)
     ended = [*values, nan if kind.form is Form.NUMBER else None]

@@ -47,7 +47,7 @@ def wall_clock(plan: Plan, column: Column) -> Column:
         scaled = Kind(Form.MOMENT, unit="us", zone=column.kind.zone)
         column = plan.add("to_us", lambda values: [None if v is None else v * up // down for v in values], (column,), scaled)
     if column.kind.zone in (None, "UTC"):
-        return plan.add("wall_clock", list, (column,), kind)
+        return column.seen_as(kind)
     offset = Zone(column.kind.zone).offset
 
     def kernel(values: Values) -> list[Any]:
@@ -75,10 +75,10 @@ def _date(wall: int) -> date:
     return date.fromordinal(wall // _DAY + _UNIX_DAY)
 
 
-def _convert(plan: Plan, columns: Sequence[Column], options: Mapping[str, Any]) -> Column:
+def _convert(_: Plan, columns: Sequence[Column], options: Mapping[str, Any]) -> Column:
     column = _in_utc(_moments(columns, "convert_time_zone"))
     kind = Kind(Form.MOMENT, unit=column.kind.unit, zone=options["time_zone"])
-    return plan.add("convert_time_zone", list, (column,), kind, parameters=(options["time_zone"],))
+    return column.seen_as(kind)
 
 
 def _without_zone(plan: Plan, columns: Sequence[Column], options: Mapping[str, Any]) -> Column:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,10 @@ class Column:
     slot: int
     literal: tuple[Any] | None = None
     """The one value of a literal."""
+
+    def seen_as(self, kind: Kind) -> Column:
+        """Return the same values as another kind."""
+        return replace(self, kind=kind)
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,9 @@ class Plan:
 
     @staticmethod
     def _name_of(column: Column) -> object:
-        return column.slot if column.literal is None else ("literal", type(column.literal[0]), repr(column.literal[0]))
+        """The same values may be seen as several kinds, of which an operation makes different things."""
+        where = column.slot if column.literal is None else ("literal", type(column.literal[0]), repr(column.literal[0]))
+        return where, column.kind
 
 
 def single(columns: Sequence[Column], name: str) -> Column:

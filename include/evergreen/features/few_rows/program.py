@@ -22,7 +22,8 @@ class RowProgram:
     _n_slots: int
     _inputs: tuple[tuple[int, str, Reader], ...]
     _literals: tuple[tuple[int, Any], ...]
-    _steps: tuple[tuple[int, Kernel, tuple[int, ...]], ...]
+    _steps: tuple[tuple[int, Kernel, int, tuple[int, ...]], ...]
+    """Of each: the slot it fills, what computes it, and the first and the other slots it needs."""
     _outputs: tuple[tuple[str, int, Writer], ...]
 
     @property
@@ -53,8 +54,8 @@ class RowProgram:
         for slot, name, read in self._inputs:
             slots[slot] = read(columns[name])
         try:
-            for slot, kernel, needs in self._steps:
-                slots[slot] = kernel(*[slots[needed] for needed in needs])
+            for slot, kernel, first, others in self._steps:
+                slots[slot] = kernel(slots[first], *[slots[other] for other in others]) if others else kernel(slots[first])
             return {name: write(slots[slot], n_rows) for name, slot, write in self._outputs}
         except (NotForFewRows, ArithmeticError, TypeError, ValueError):
             return None
@@ -77,7 +78,7 @@ def assemble(plan: Plan, features: Mapping[str, Column], *, categorical: Collect
         _n_slots=plan.n_slots,
         _inputs=tuple((c.slot, name, reader(c.kind)) for name, c in plan.inputs.items() if c.slot in needed),
         _literals=tuple((slot, values) for slot, values in plan.literals.items() if slot in needed),
-        _steps=tuple((step.slot, step.kernel, step.needs) for step in steps),
+        _steps=tuple((step.slot, step.kernel, step.needs[0], step.needs[1:]) for step in steps),
         _outputs=outputs,
     )
 

@@ -207,6 +207,7 @@ TIME = {
     "days_since": "(nw.col('at') - datetime(2015, 1, 1, tzinfo=UTC)).dt.total_minutes()",
     "long_stay": "(nw.col('until') - nw.col('at')) > timedelta(hours=1)",
     "written": f"{LOCAL}.dt.to_string('%Y-%m-%d %H')",
+    "two_zones_truncated": "(nw.col('at').dt.truncate('6h') - nw.col('until').dt.truncate('6h')).dt.total_minutes()",
     "wall_clock": f"{LOCAL}.dt.replace_time_zone(None).dt.hour()",
     "wall_difference": f"({LOCAL}.dt.replace_time_zone(None) - nw.col('at').dt.replace_time_zone(None)).dt.total_minutes()",
     "later_or_at": "nw.when(nw.col('x') > 0).then(nw.col('at')).otherwise(nw.col('until')).dt.hour()",
@@ -237,6 +238,7 @@ MAY_REFUSE = {
     "text_order": "nw.col('s') < 'B'",
     "to_integer": "nw.col('x').cast(nw.Int64)",
     "to_narrow_integer": "nw.col('x').cast(nw.Int32) * 7",
+    "days_of_two_zones": f"(nw.col('at').dt.truncate('1d') - {LOCAL}.dt.truncate('1d')).dt.total_minutes()",
     "narrow_sum": "nw.col('x').cast(nw.Int16) + nw.col('y').cast(nw.Int32)",
     "narrow_remainder": "nw.col('x').cast(nw.Int8) % 7 - nw.col('y').cast(nw.Int8) // 7",
     "hour_to_integer": "nw.col('at').dt.hour().cast(nw.Int64) * 60",
@@ -258,7 +260,7 @@ def test_rows_that_only_pandas_can_judge_are_left_to_it(name, columns):
 @given(columns=rows(complete=("s", "at")))
 def test_they_are_answered_where_nothing_is_missing(name, columns):
     columns["at"] = [1_700_000_000_000_000 + i * 3_600_000_000 for i in range(len(columns["at"]))]
-    columns["x"] = [float(i) - 1.5 for i in range(len(columns["x"]))]
+    columns["x"] = columns["y"] = [float(i) - 1.5 for i in range(len(columns["x"]))]
     _MADE.setdefault(name, Comparison(selecting({name: MAY_REFUSE[name]}))).check(columns)
 
 
