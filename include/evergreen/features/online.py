@@ -67,8 +67,8 @@ class OnlineFeatures:
         rows = layout.tables[layout.rows]
         if rows.event_time is None:
             raise _unfit(f"table {layout.rows!r} has no event time")
-        self._layout = layout
         self._code = code
+        self._before = to_microseconds(layout.predict_before)
         self._kinds = dict(kinds)
         self.as_of = inputs.as_of
         """The night of the entity features."""
@@ -92,6 +92,8 @@ class OnlineFeatures:
         self._check_names([name for name, _ in joined])
         sent = {**self.row_types, **self.optional_types}
         self._conversions = {name: self._conversion(name, kind) for name, kind in sent.items()}
+        self._fields = [(name, self._conversions[name]) for name in self.row_types]
+        self._required = [(name, self.row_types[name]) for name in (*self.key_fields, self.event_time_field)]
         moments = dict.fromkeys(_OWN_MOMENTS, "timestamp")
         seen = {name: "number" if kind == "count" else kind for name, kind in self._conversions.items()} | moments
         self.visible_types: Mapping[str, str] = MappingProxyType(seen)
@@ -110,16 +112,15 @@ class OnlineFeatures:
         """
         n_rows = self._count(columns)
         plain: dict[str, list[object]] = {
-            name: converted(name, self._conversions[name], columns[name], absent) if name in columns else [None] * n_rows
-            for name in self.row_types
+            name: converted(name, kind, columns[name], absent) if name in columns else [None] * n_rows
+            for name, kind in self._fields
         }
-        for name in (*self.key_fields, self.event_time_field):
+        for name, _ in self._required:
             if None in plain[name]:
                 raise _missing(name, plain[name].index(None))
         event_times: list[int] = plain[self.event_time_field]  # type: ignore[assignment]
-        before = to_microseconds(self._layout.predict_before)
-        moments = [time - before for time in event_times]
-        keys = key_texts([(plain[name], self.row_types[name]) for name in self.key_fields])
+        moments = [time - self._before for time in event_times]
+        keys = key_texts([(plain[name], kind) for name, kind in self._required[:-1]])
         visible = dict(plain)
         for join in self._joins.values():
             visible.update(self._joined(join, visible, moments, columns, absent))
@@ -164,15 +165,15 @@ class OnlineFeatures:
             raise _unfit(f"two columns named {', '.join(twice[:10])}")
 
     def _count(self, columns: Mapping[str, Sequence[object]]) -> int:
-        unknown = [name for name in columns if name not in self._conversions]
-        if unknown:
+        if not columns.keys() <= self._conversions.keys():
+            unknown = [name for name in columns if name not in self._conversions]
             raise RequestError(
                 "a request has fields that no row has",
                 found=", ".join(repr(name)[:80] for name in unknown[:10]),
                 allowed=f"{', '.join(self.row_types)}; optionally {', '.join(self.optional_types) or 'nothing else'}",
                 remedy="leave them out or correct their names",
             )
-        lengths = {len(values) for values in columns.values()}
+        lengths = set(map(len, columns.values()))
         if len(lengths) != 1:
             raise RequestError(
                 "a request's fields are not of equal length",
@@ -193,9 +194,9 @@ class OnlineFeatures:
         by = zip(*(plain[name] for name in join.by), strict=True)
         positions = [join.position(values, moment) for values, moment in zip(by, moments, strict=True)]
         added = join.added(positions)
-        sent = {name: converted(name, self._conversions[name], columns[name], absent) for name in join.types if name in columns}
-        if not sent:
+        if columns.keys().isdisjoint(join.types):
             return added
+        sent = {name: converted(name, self._conversions[name], columns[name], absent) for name in join.types if name in columns}
         # Of a row that sends any of them all are taken from the row: half of an observation is none that was ever made.
         own = [any(columns[name][row] is not absent for name in sent) for row in range(len(moments))]
         return {

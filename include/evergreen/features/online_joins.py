@@ -61,6 +61,9 @@ class OnlineJoin:
 
     def added(self, positions: Sequence[int]) -> dict[str, list[object]]:
         """Return the added columns of some rows; missing where a position is negative."""
+        if len(positions) == 1:  # most requests
+            [position] = positions
+            return {name: [None if position < 0 else values[position]] for name, values in self._values.items()}
         return {
             name: [None if position < 0 else values[position] for position in positions]
             for name, values in self._values.items()
