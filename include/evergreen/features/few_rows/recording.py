@@ -54,6 +54,11 @@ class RecordedFrame:
             self._plan.refuse("a stable version of Narwhals, whose rules are its own")
         return self
 
+    @property  # type: ignore[misc]  # to mypy every object's class may be set
+    def __class__(self) -> type:
+        """Code that asks whether it is given pandas takes the way that it takes in training."""
+        return pd.DataFrame
+
     @property
     def columns(self) -> list[str]:
         """Names, in order."""
@@ -119,8 +124,10 @@ class RecordedFrame:
     ) -> RecordedFrame:
         """Look up the one row of a frame of entities."""
         right = getattr(other, "native", None)
-        if how != "left" or not isinstance(right, pd.DataFrame) or left_on is None or right_on is None:
-            self._plan.refuse(f"a join other than left with entities: {how}")
+        if how != "left" or left_on is None or right_on is None:
+            self._plan.refuse(f"a join that is {how}")
+        if isinstance(other, RecordedFrame) or not isinstance(right, pd.DataFrame):
+            self._plan.refuse("a join with anything but entities")
         for name in left_on:
             self._column(name)
         try:

@@ -35,6 +35,10 @@ DEPENDS_ON_VALUES = {
     + "    try:\n        f = f.join(nw.from_native(entities['shops']), left_on='x', right_on='s', how='left')\n"
     "    except Exception:\n        pass\n    return f.select('y')",
     "asked for an attribute": F + "    return f.select('x') if hasattr(rows, 'merge') else f.select('y')",
+    "asked whether it is pandas": "    rows = rows.fillna(0) if isinstance(rows, pd.DataFrame) else rows\n"
+    "    return nw.from_native(rows).select('x')",
+    "asked Narwhals whether it is pandas": "    import narwhals.dependencies as nwd\n"
+    "    rows = rows.fillna(0) if nwd.is_pandas_dataframe(rows) else rows\n    return nw.from_native(rows).select('x')",
     "a stable version": "    import narwhals.stable.v1 as nw1\n    return nw1.from_native(rows).select('x')",
     "length of entities times rows": "    return nw.from_native(rows).filter(nw.col('x') > len(entities['shops']))",
     "a frame of entities": "    return entities['shops']",
