@@ -307,6 +307,15 @@ MISTAKES = [
         "a row without its key can never be joined with what came true",
         "",
     ),
+    (
+        "gate:",
+        "serving: {personal: {hash: [order_id]}}\nmonitoring: {answers: gateway}\ngate:",
+        23,
+        23,
+        "monitoring.answers",
+        "the gateway's answers cannot be joined with what came true, because their key is kept as a hash",
+        "",
+    ),
 ]
 
 

@@ -22,21 +22,24 @@ class Usage:
     """Closed ones that nobody has shipped."""
     oldest_seconds: float
     """Age of the oldest of them; 0 where there is none."""
+    damaged_segments: int
+    """Kept for a person to look at."""
 
 
 def measure(root: Path) -> Usage:
     """Look at every segment of every worker, the dead ones too."""
-    total, waiting, oldest, now = 0, 0, 0.0, time.time()
+    total, waiting, oldest, damaged, now = 0, 0, 0.0, 0, time.time()
     for path in _segments(root):
         try:
             found = path.stat()
         except FileNotFoundError:  # shipped meanwhile
             continue
         total += found.st_size
+        damaged += path.suffix == DAMAGED
         if path.suffix == CLOSED:
             waiting += 1
             oldest = max(oldest, now - found.st_mtime)
-    return Usage(total, waiting, oldest)
+    return Usage(total, waiting, oldest, damaged)
 
 
 def _segments(root: Path) -> Iterator[Path]:

@@ -41,8 +41,8 @@ logger = logging.getLogger(__name__)
 
 SHIPPING_LOCK = ".shipping"
 """One ships at a time on a machine."""
-DELIVERY_BYTES = 32 * 2**20
-"""Size of the segments that go into one commit."""
+DELIVERY_BYTES = 16 * 2**20
+"""Size of the segments that go into one commit; as objects they need some ten times as much memory."""
 
 
 @dataclass

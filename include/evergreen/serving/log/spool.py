@@ -53,6 +53,8 @@ class SpoolState:
     """Complete ones that have not been shipped."""
     oldest_seconds: float
     """How long the oldest of them has waited."""
+    damaged_segments: int
+    """Complete ones of which a part could not be read; kept for a person to look at."""
     sync_failures: int
     """Times that the disk did not take what was written; answers may be lost if power fails."""
     kept: int
@@ -174,6 +176,7 @@ class AnswerSpool:
             limit_bytes=self._room.limit_bytes,
             waiting_segments=usage.waiting_segments,
             oldest_seconds=usage.oldest_seconds,
+            damaged_segments=usage.damaged_segments,
             sync_failures=self._sync_failures,
             kept=sum(log.kept for log in logs),
             refused=sum(log.refused for log in logs),

@@ -1,6 +1,7 @@
 """Every answer of the spool is in the table exactly once, whoever dies and whatever breaks in between."""
 
 import json
+import os
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
@@ -91,8 +92,6 @@ def test_a_dead_workers_open_segment_is_shipped_without_its_torn_end(settings):
 
 def kill(spool):
     """Give up the lock, as the kernel does for a process that dies; nothing else is put in order."""
-    import os
-
     os.close(spool._lock_fd)
 
 
@@ -169,6 +168,8 @@ def test_a_damaged_segment_is_shipped_up_to_the_damage_and_kept(settings):
     assert [name.rpartition("/")[2] for name in done.damaged] == ["00000001.damaged"]
     assert ship_spool(settings).rows == 0
     assert left_over(settings) == ["00000001.damaged"]
+    state = a_worker(settings).state()
+    assert (state.damaged_segments, state.used_bytes, state.waiting_segments) == (1, len(data), 0)
 
 
 def test_only_one_ships_at_a_time(settings):
@@ -206,22 +207,16 @@ def test_one_table_that_does_not_answer_keeps_no_other_back(settings, monkeypatc
 def test_numbers_of_deliveries_outlive_checkpoints(settings):
     """A checkpoint of the table's log must keep who delivered what."""
     spool = a_worker(settings, segment_bytes=1)
-    first = shipped_senders(settings)
     for number in range(45):
         say(spool, [number])
         spool.tick()
         assert ship_spool(settings).rows == 1
     table = the_table(settings)
     sender = f"evergreen-gateway/{spool.folder.name}"
-    assert first == 0
-    assert table.shipped(sender) == 45
+    assert (table.shipped(sender), table.shipped("nobody")) == (45, 0)
     assert list((spool_folder(settings).parents[1] / "tables" / MODEL / "served" / "_delta_log").glob("*.checkpoint.parquet"))
     assert not table.append(served_rows([an_answer(1)], {a_release().bundle_digest: a_release()}), sender=sender, number=45)
     assert shipped(settings) == expected(45)
-
-
-def shipped_senders(settings):
-    return the_table(settings).shipped("nobody")
 
 
 def test_files_of_a_day_are_put_together_and_say_the_same(settings, monkeypatch):
