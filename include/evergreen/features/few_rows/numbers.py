@@ -156,13 +156,21 @@ def _by_numpy(function: Callable[..., Any], *parameters: Any) -> Kernel:
 
 def _log(plan: Plan, columns: Sequence[Column], options: Mapping[str, Any]) -> Column:
     base = options["base"]
-    if columns[0].kind.is_number and type(base) in (int, float) and base > 0:
-        return plan.add("log", _by_numpy(lambda values: np.log(values) / np.log(base)), columns, NUMBER, parameters=(base,))
-    raise refuse(f"a logarithm of {columns[0].kind.form.name}")
+    if type(base) not in (int, float) or base <= 0:
+        raise refuse(f"a logarithm to the base of {base!r}")
+    return _float_step(plan, "log", columns, lambda values: np.log(values) / np.log(base), base)
 
 
 def _function(name: str, function: Callable[..., Any]) -> Callable[..., Column]:
-    return lambda plan, columns, _: numeric(plan, name, columns, _by_numpy(function), NUMBER)
+    return lambda plan, columns, _: _float_step(plan, name, columns, function)
+
+
+def _float_step(plan: Plan, name: str, columns: Sequence[Column], function: Callable[..., Any], *parameters: Any) -> Column:
+    """Functions that make floats of any number; of narrow integers NumPy makes narrow floats."""
+    kind = columns[0].kind
+    if not kind.is_number or (kind.form is Form.WHOLE and kind.bits < 32):
+        raise refuse(f"{name} of {kind.form.name}")
+    return plan.add(name, _by_numpy(function), columns[:1], NUMBER, parameters=parameters)
 
 
 def _finite(plan: Plan, columns: Sequence[Column], _: Mapping[str, Any]) -> Column:

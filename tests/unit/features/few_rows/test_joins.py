@@ -83,7 +83,7 @@ def comparison(request):
     return Comparison(source(CODES[request.param]), ENTITIES)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(columns=rows())
 def test_joins_agree_with_pandas(comparison, columns):
     comparison.check(columns)

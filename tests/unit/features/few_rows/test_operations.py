@@ -221,13 +221,13 @@ def comparison(request):
     return Comparison(selecting(GROUPS[request.param]))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(columns=rows())
 def test_operations_agree_with_pandas(comparison, columns):
     comparison.check(columns)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(columns=rows(complete=("x", "y", "s", "at", "until", "b")))
 def test_they_agree_where_nothing_is_missing(comparison, columns):
     comparison.check(columns)
@@ -249,7 +249,7 @@ MAY_REFUSE = {
 
 
 @pytest.mark.parametrize("name", MAY_REFUSE)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(columns=rows())
 def test_rows_that_only_pandas_can_judge_are_left_to_it(name, columns):
     _MADE.setdefault(name, Comparison(selecting({name: MAY_REFUSE[name]}))).check(columns, may_refuse=True)

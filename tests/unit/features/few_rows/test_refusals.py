@@ -61,6 +61,7 @@ NOT_KNOWN = {
     "power of a column": "nw.col('x') ** nw.col('y')",
     "power of an integer": "(nw.col('x') > 0).cast(nw.Int64) ** 3",
     "power of itself": "2 ** nw.col('x')",
+    "narrow logarithm": "nw.col('x').cast(nw.Int16).log()",
     "wide literal": "nw.col('x').cast(nw.Int8) + 1000",
     "python": "nw.col('x').map_batches(lambda s: s)",
     "moment": "nw.col('at')",
