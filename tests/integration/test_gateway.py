@@ -12,9 +12,12 @@ from datetime import timedelta
 import pytest
 import requests
 
+from evergreen.files import Files
 from evergreen.serving.log.frames import read_frames
 from evergreen.serving.log.segment import CLOSED, OPEN
 from evergreen.serving.log.spool import spool_folder
+from evergreen.tables.addresses import served_uri
+from evergreen.tables.served_table import ServedTable
 from released_models import MODEL
 from served_model import FREE, NIGHT, ServedModel, a_row, running_gateway
 
@@ -40,10 +43,15 @@ def model(tmp_path):
     return ServedModel(tmp_path)
 
 
-def logged(settings):
-    """Every answer that lies in the spool."""
+def kept_answers(settings):
+    """Every answer that was kept, once the gateway has ended: in the table, or in the spool where it was not shipped."""
+    table = ServedTable(served_uri(settings, MODEL), Files())
+    version = table.version()
+    names = ["_key", "request_id", "row", "release_version", "inputs", "latency_us"]
+    rows = [] if version is None else table.read(version, list(table.rows_by_day(version)), names).to_pylist()
     paths = [path for path in spool_folder(settings).glob("*/*/*") if path.suffix in (OPEN, CLOSED)]
-    return [answer for path in paths for answer in read_frames(path.read_bytes()).answers]
+    left = [answer for path in paths for answer in read_frames(path.read_bytes()).answers]
+    return rows + [{"_key": one.key, **{name: getattr(one, name) for name in names[1:]}} for one in left]
 
 
 def metrics(gateway):
@@ -112,14 +120,12 @@ def test_what_is_answered_is_logged_once_and_probes_are_not(model):
         ids = [gateway.post({"rows": [a_row(n), a_row(n + 1)]}).json()["request_id"] for n in range(10)]
         assert gateway.post(a_row(99), headers={"x-evergreen-probe": "1"}).ok
         assert gateway.post({"rows": [{}]}).status_code == 422
-        found = logged(model.settings)
-    assert Counter((answer.request_id, answer.row) for answer in found) == Counter((i, row) for i in ids for row in (0, 1))
-    assert {answer.key for answer in found} == {f"flight-{n}" for n in range(11)}
-    (first, *_) = found
-    assert first.inputs["carrier"] == "AA"
-    assert len(first.features) == 4
-    assert first.moment_us == first.event_time_us - 2 * 3600 * 1_000_000
-    assert first.latency_us > 0
+    found = kept_answers(model.settings)
+    assert Counter((answer["request_id"], answer["row"]) for answer in found) == Counter(
+        (i, row) for i in ids for row in (0, 1)
+    )
+    assert {answer["_key"] for answer in found} == {f"flight-{n}" for n in range(11)}
+    assert all(answer["latency_us"] > 0 for answer in found)
 
 
 # ---- what is refused
@@ -130,7 +136,6 @@ def test_what_is_answered_is_logged_once_and_probes_are_not(model):
     [
         ("/models/flight/predict", 404),
         ("/models/flight/invocations", 404),
-        ("/models/flight", 404),
         ("/models//predict", 404),
         ("/models/../predict", 404),
         ("/models/%00/predict", 404),
@@ -183,8 +188,8 @@ def test_json_by_any_name(gateway, kind):
         (b'{"distance": NaN}', 400),
         (b'{"distance": Infinity}', 400),
         (b"\xff\xfe\x00", 400),
-        (b"[" * 1_000_000, 422),
-        (b'{"rows": [' + b'{"a": ' * 500_000, 422),
+        (b"[" * 1_000_000, 400),
+        (b'{"rows": [' + b'{"a": ' * 500_000, 400),
         (b'{"rows": []}', 422),
         (b"[]", 422),
         (b'"text"', 422),
@@ -384,9 +389,9 @@ def test_releases_change_under_load_without_a_failed_request(model):
                     failures.append(str(error))
 
         threads = [threading.Thread(target=ask, args=(f"thread{n}",)) for n in range(4)]
+        begun, ended = {"1": time.monotonic()}, {}
         for thread in threads:
             thread.start()
-        begun, ended = {"1": time.monotonic()}, {}
         for version in ("2", "3", "4", "5"):
             begun[version] = time.monotonic()
             model.release(source=FREE if version == "3" else model_source(version))
@@ -397,14 +402,15 @@ def test_releases_change_under_load_without_a_failed_request(model):
         stop.set()
         for thread in threads:
             thread.join()
-        kept = logged(model.settings)
+    kept = kept_answers(model.settings)
     assert failures == []
     assert {version for _, _, version, _ in answers} == {"1", "2", "3", "4", "5"}
     for asked, answered, version, _ in answers:
         assert answered >= begun[version]
         assert asked <= ended.get(version, math.inf)
-    assert Counter(answer.request_id for answer in kept) == Counter(request_id for *_, request_id in answers)
-    assert {a.request_id: a.release_version for a in kept} == {request_id: version for _, _, version, request_id in answers}
+    assert Counter(answer["request_id"] for answer in kept) == Counter(request_id for *_, request_id in answers)
+    named = {request_id: version for _, _, version, request_id in answers}
+    assert {answer["request_id"]: answer["release_version"] for answer in kept} == named
 
 
 def model_source(version):
@@ -534,7 +540,7 @@ def test_what_was_taken_is_answered_when_it_is_stopped(model):
         gateway.process.send_signal(signal.SIGTERM)
         for thread in threads:
             thread.join()
-        assert gateway.process.wait(30) == 0
+        assert gateway.process.wait(120) == 0
     assert set(found) <= {200, "refused"}
 
 
@@ -552,8 +558,10 @@ def test_several_workers_share_a_port_and_one_scrape_hears_of_all(model):
 
         workers = gateway.wait(two_workers, "second worker")
         assert all(os.path.exists(f"/proc/{pid}") for pid in workers)
-        ids = {gateway.post(a_row(n)).json()["request_id"] for n in range(40)}
+        answers = [gateway.post(a_row(n)) for n in range(40)]
+        assert {answer.status_code for answer in answers} == {200}
+        ids = {answer.json()["request_id"] for answer in answers}
         assert len(ids) == 40
         os.kill(int(sorted(workers)[0]), signal.SIGKILL)
         gateway.wait(lambda g: g.post(a_row()).ok, "an answer")
-    assert {answer.request_id for answer in logged(model.settings)} >= ids
+    assert {answer["request_id"] for answer in kept_answers(model.settings)} >= ids

@@ -41,7 +41,7 @@ class BoostedModel:
         if not len(matrix):
             return np.empty(0, dtype=np.float64)
         if engine == "onnx" or (engine == "auto" and len(matrix) < ONNX_BELOW_ROWS):
-            (answer,) = self._session.run(None, {"features": matrix})
+            (answer,) = self._session.run(self._outputs, {"features": matrix})
         else:
             answer = self._booster.inplace_predict(matrix, predict_type="margin", validate_features=False)
         return np.asarray(answer, dtype=np.float64).reshape(len(matrix)) + self._intercept
@@ -53,6 +53,10 @@ class BoostedModel:
         booster = xgboost.Booster({"nthread": 1})
         booster.load_model(bytearray(self._ubj))
         return booster
+
+    @cached_property
+    def _outputs(self) -> list[str]:
+        return [output.name for output in self._session.get_outputs()]
 
     @cached_property
     def _session(self) -> Any:

@@ -131,4 +131,5 @@ def _fit_isotonic(score: Vector, label: Vector) -> IsotonicCalibration:
 
 
 def _bounded(probability: Vector) -> Vector:
-    return np.clip(probability, _SMALLEST_PROBABILITY, 1 - _SMALLEST_PROBABILITY)
+    # What np.clip does, without its overhead, which for one row is more than the rest of a calibration.
+    return np.minimum(np.maximum(probability, _SMALLEST_PROBABILITY), 1 - _SMALLEST_PROBABILITY)

@@ -101,20 +101,17 @@ class Batcher:
         rows = sum(len(call.rows) for call in calls)
         self.largest_batch = max(self.largest_batch, rows)
         if self._is_quick and rows <= MAX_INLINE_ROWS:
-            self._settle(calls, [self._attempt(group) for group in _groups(calls)])
+            _tell(self._answered(calls))
             self._go_on()
             return
-        groups = _groups(calls)
-        computed = asyncio.get_running_loop().run_in_executor(self._executor, lambda: [self._attempt(g) for g in groups])
-        computed.add_done_callback(lambda done: self._resume(calls, done))
+        answered = asyncio.get_running_loop().run_in_executor(self._executor, self._answered, calls)
+        answered.add_done_callback(lambda done: self._resume(calls, done))
 
-    def _resume(self, calls: Sequence[Call], done: asyncio.Future[list[_Outcome]]) -> None:
-        error = None if done.cancelled() else done.exception()
-        if done.cancelled() or error is not None:
-            for call in calls:
-                _fail(call, unexpected())
+    def _resume(self, calls: Sequence[Call], done: asyncio.Future[_Outcome]) -> None:
+        if done.cancelled() or done.exception() is not None:
+            _tell([(call, unexpected()) for call in calls])
         else:
-            self._settle(calls, done.result())
+            _tell(done.result())
         self._go_on()
 
     def _go_on(self) -> None:
@@ -149,27 +146,22 @@ class Batcher:
             first += len(call.rows)
         return outcomes
 
-    def _settle(self, calls: Sequence[Call], groups: Sequence[_Outcome]) -> None:
-        """Keep what was answered, then let the requests know."""
-        answered: list[tuple[Call, Answers]] = []
-        for call, outcome in (pair for group in groups for pair in group):
-            if isinstance(outcome, Exception):
-                _fail(call, outcome)
-            elif not call.future.done():  # whoever has hung up gets no answer, and none is kept
-                answered.append((call, outcome))
+    def _answered(self, calls: Sequence[Call]) -> _Outcome:
+        """Compute a batch and keep what was answered."""
+        outcomes = [outcome for group in _groups(calls) for outcome in self._attempt(group)]
+        answered = [(call, found) for call, found in outcomes if not isinstance(found, Exception)]
         if not answered:
-            return
+            return outcomes
         try:
-            self._keep([call for call, _ in answered], [answers for _, answers in answered])
+            self._keep([call for call, _ in answered], [found for _, found in answered])
         except Exception as error:
-            for call, _ in answered:
-                _fail(call, as_refusal(error) if isinstance(error, EvergreenError) else error)
-            return
-        for call, answers in answered:
-            call.future.set_result(answers)
+            reason = as_refusal(error) if isinstance(error, EvergreenError) else error
+            return [(call, found if isinstance(found, Exception) else reason) for call, found in outcomes]
+        return outcomes
 
 
 _Outcome = list[tuple[Call, "Answers | Exception"]]
+"""What came of each request of a batch."""
 
 
 def _groups(calls: Sequence[Call]) -> list[Sequence[Call]]:
@@ -181,9 +173,14 @@ def _groups(calls: Sequence[Call]) -> list[Sequence[Call]]:
     return [alike, [call for call in calls if call.rows[0].__class__ is not first]]
 
 
-def _fail(call: Call, error: Exception) -> None:
-    if not call.future.done():
-        call.future.set_exception(error)
+def _tell(outcomes: _Outcome) -> None:
+    for call, found in outcomes:
+        if call.future.done():  # whoever waited for it has gone
+            continue
+        if isinstance(found, Exception):
+            call.future.set_exception(found)
+        else:
+            call.future.set_result(found)
 
 
 def latency_us(call: Call) -> int:

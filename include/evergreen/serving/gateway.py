@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from http import HTTPStatus
 from time import perf_counter
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from evergreen.serving.log import AnswerSpool
     from evergreen.serving.worker_metrics import WorkerMetrics
 
+FIRST_LOOK_LIMIT_SECONDS = 120.0
 JSON, HTML = b"application/json", b"text/html; charset=utf-8"
 Page = tuple[int, bytes, bytes]
 """Status, content type, body."""
@@ -53,9 +55,13 @@ class Gateway:
         self._version = version
         self._encode = msgspec.json.Encoder().encode
 
-    def start(self) -> None:
-        """Begin to look for releases, and to tell the other workers what is counted."""
+    async def start(self) -> None:
+        """Begin to look for releases, and to tell the other workers what is counted; return when what is there is loaded.
+
+        Only then does the server listen: beside workers that can answer, one that cannot yet must not take requests.
+        """
         self._live.start(lambda: self._counters.publish(self._live, self._spool))
+        await asyncio.get_running_loop().run_in_executor(None, self._live.wait_for_first_look, FIRST_LOOK_LIMIT_SECONDS)
 
     def stop(self) -> None:
         """Stop looking, and bring every answer to the disk; called when the last request has been answered."""

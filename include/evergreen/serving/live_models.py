@@ -104,6 +104,7 @@ class LiveModels:
         """Times that the registry was looked at or missed; 0 means that nothing is known yet."""
         self._failures: dict[str, _Failure] = {}
         self._keys: dict[str, str] = {}
+        self._looked = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -132,11 +133,16 @@ class LiveModels:
                     after_look()
                 except Exception:
                     logger.exception("looking for releases failed")
+                self._looked.set()
                 if self._stop.wait(POLL_SECONDS):
                     return
 
         self._thread = threading.Thread(target=run, name="live-models", daemon=True)
         self._thread.start()
+
+    def wait_for_first_look(self, limit_seconds: float) -> None:
+        """Wait until what should be live has been looked up once and loaded, or could not be."""
+        self._looked.wait(limit_seconds)
 
     def stop(self) -> None:
         """End the thread; what it is loading, it finishes."""

@@ -74,6 +74,7 @@ def _rows(name: str, value: Any, max_rows: int) -> Sequence[object]:
         return _columns(value, max_rows)
     if not isinstance(value, list):
         raise _malformed(name, echo(value), "a list of objects, one a row")
+    _require_few(len(value), max_rows)
     return value
 
 

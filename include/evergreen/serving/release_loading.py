@@ -82,7 +82,7 @@ def load_release(
     profile = ReferenceProfile.from_bytes(contents[PROFILE_NAME])
     made = example_rows(inputs, profile, key=key, event_time=event_time)
     examples = as_json_rows(made, EXAMPLE_ROWS)
-    rows = schema.from_plain(examples)
+    rows = schema.checked(examples)
     program = _compiled(code, features, inputs, manifest)
     release = LoadedRelease(
         champion=known.champion,
@@ -95,7 +95,7 @@ def load_release(
         program=_agreeing(program, features, schema, rows, manifest),
         scorer=RowScorer(open_predictor(manifest, contents)),
         metrics=metrics,
-        examples=examples[:SHOWN_EXAMPLES],
+        examples=examples[: min(SHOWN_EXAMPLES, schema.max_rows)],
     )
     for size in WARM_UP_SIZES:
         release.answer(rows[:size])

@@ -88,6 +88,14 @@ class RequestSchema:
             CallError: They are not of these fields and types, or too many.
         """
         self._require_count(len(rows))
+        return self.checked(rows)
+
+    def checked(self, rows: Sequence[object]) -> Sequence[Any]:
+        """Return the same of any number of rows.
+
+        Raises:
+            CallError: They are not of these fields and types.
+        """
         plain, problems = self._reader.read(rows)
         if problems:
             raise _wrong_fields(problems, len(rows))

@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 STOP_LIMIT_SECONDS = 30
 """How long a stop waits for the requests it has taken."""
+WORKER_PATIENCE_SECONDS = 60
+"""How long a worker may be silent before it is taken for hung: importing and loading keep it busy on a busy machine."""
 KEEP_ALIVE_SECONDS = 75
 """How long an idle connection stays open; longer than most clients and balancers keep theirs, so that they end it first."""
 _MODELS = "EVERGREEN_GATEWAY_MODELS"
@@ -77,6 +79,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int = 1, models:
         backlog=2048,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_LIMIT_SECONDS,
+        timeout_worker_healthcheck=WORKER_PATIENCE_SECONDS,
     )
     # Workers are new processes: they read what they need from the environment, as this one did.
     os.environ.update({f"EVERGREEN_{name.upper()}": str(value) for name, value in settings.model_dump(mode="json").items()})

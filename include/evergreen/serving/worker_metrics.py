@@ -54,11 +54,14 @@ class WorkerMetrics:
 
     def samples(self, models: LiveModels, spool: AnswerSpool) -> list[Sample]:
         """Return everything this worker has to say."""
+        # Copies: the event loop goes on counting while a thread reads.
         found = [
             Sample("requests_total", {"model": model, "status": str(status)}, count)
-            for (model, status), count in sorted(self.statuses.items())
+            for (model, status), count in sorted(self.statuses.copy().items())
         ]
-        found += [Sample("errors_total", {"model": m, "kind": kind}, count) for (m, kind), count in sorted(self.errors.items())]
+        found += [
+            Sample("errors_total", {"model": m, "kind": kind}, count) for (m, kind), count in sorted(self.errors.copy().items())
+        ]
         for (model, version), metrics in list(self._releases.items()):
             found += _of_release({"model": model, "release": version}, metrics)
         now = datetime.now(UTC)
@@ -152,8 +155,8 @@ def _of_live(live: LiveRelease, now: datetime) -> Iterator[Sample]:
 
 def _of_worker(models: LiveModels, started: float) -> Iterator[Sample]:
     yield Sample("swaps_total", {}, models.swaps)
-    yield Sample("registry_up", {}, models.registry_problem is None and models.looks > 0)
-    yield Sample("degraded", {}, gateway_health(models).status != "ok")
+    yield Sample("registry_up", {}, float(models.registry_problem is None and models.looks > 0))
+    yield Sample("degraded", {}, float(gateway_health(models).status != "ok"))
     yield Sample("resident_memory_bytes", {}, resident_bytes())
     yield Sample("started_timestamp_seconds", {}, started)
 
