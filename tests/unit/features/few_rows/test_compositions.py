@@ -2,9 +2,10 @@
 
 import pandas as pd
 import pyarrow as pa
-from few_rows_comparison import Comparison, rows, source
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+
+from few_rows_comparison import Comparison, rows, source
 
 CARRIERS = pd.DataFrame({"s": ["AA", "B6", "", "EWR"], "late": [0.5, None, -0.0, 2.0], "flights": [3, 0, 7, 5]})
 ENTITIES = {"carriers": pa.Table.from_pandas(CARRIERS)}
