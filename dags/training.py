@@ -2,6 +2,7 @@
 
 from airflow.sdk import DAG
 
+from evergreen.connect.approval import approval_task
 from evergreen.connect.assets import ModelAssets
 from evergreen.connect.dag_arguments import candidate_names, dag_arguments, definitions_to_unfold, timetable
 from evergreen.connect.params import training_params
@@ -23,6 +24,7 @@ DOC = """\
 Every run: take in what is new, check it, build features, train the candidates, judge the best of them against the
 champion on rows that neither has seen, and release it only when it is better beyond chance. After a release, **materialize**
 publishes what the gateway needs to answer with it; if that fails, the release stands and the task is to be repeated.
+Where the definition has `release.approval`, **approve** waits for a person's answer before the release.
 
 A run that releases nothing is a good run: open **gate** and its report to read why."""
 
@@ -46,6 +48,10 @@ for definition in definitions_to_unfold():
         verdict = gate(evaluation)
         version = register(verdict)
         tested = smoke_test(version, features, evaluation)
-        released = release.override(outlets=[assets.champion])(tested, verdict)
+        question = approval_task(definition)
+        if question is not None:
+            tested >> question
+        answer = None if question is None else question.output
+        released = release.override(outlets=[assets.champion])(tested, verdict, answer)
         released >> materialize.override(outlets=[assets.online])(validated) >> clean_up().as_teardown()
     globals()[dag.dag_id] = dag

@@ -61,6 +61,9 @@ def training(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Stop after the gate: decide and record, release nothing.")
     ] = False,
+    approve: Annotated[
+        bool, typer.Option("--approve", help="Approve of a release beforehand, where the model's definition wants a person to.")
+    ] = False,
     decision: Annotated[
         str | None, typer.Option(metavar="ID", help="The decision of monitoring that this training answers.")
     ] = None,
@@ -79,7 +82,7 @@ def training(
         "dry_run": dry_run or None,
         "decision": decision,
     }
-    outcome = _run(model, "training", {**asked, "as_of": as_of, "force": force, "reason": reason})
+    outcome = _run(model, "training", {**asked, "as_of": as_of, "force": force, "reason": reason}, approve=approve)
     show_training(standard_output(), outcome.returned)
 
 
@@ -105,7 +108,7 @@ def monitoring(model: ModelArgument, as_of: AsOf, force: Force = False, reason: 
     show_night(standard_output(), outcome.returned)
 
 
-def _run(model: str, kind: str, asked: dict[str, Any]) -> RunOutcome:
+def _run(model: str, kind: str, asked: dict[str, Any], *, approve: bool = False) -> RunOutcome:
     settings = read_settings()
     find_definition(model, settings)
     from evergreen.connect.in_process import prepare_environment, run_dag
@@ -115,7 +118,7 @@ def _run(model: str, kind: str, asked: dict[str, Any]) -> RunOutcome:
     prepare_environment(settings, quiet=True)
     conf = {name: value for name, value in asked.items() if value is not None}
     with TaskProgress(console) as progress:
-        outcome = run_dag(f"{model}.{kind}", conf, on_event=_Clock(progress).hear)
+        outcome = run_dag(f"{model}.{kind}", conf, approve=approve, on_event=_Clock(progress).hear)
     if not outcome.succeeded:
         _fail(outcome)
     return outcome

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from evergreen.connect.approval_request import TASK_ID as APPROVAL
 from evergreen.errors import RequestError
 from evergreen.settings import PROJECT_ROOT
 
@@ -93,12 +94,19 @@ def prepare_environment(settings: Settings, *, quiet: bool = False) -> None:
         os.environ[f"EVERGREEN_{name.upper()}"] = str(value)
 
 
-def run_dag(dag_id: str, conf: Mapping[str, Any], *, on_event: Callable[[TaskEvent], None] | None = None) -> RunOutcome:
+def run_dag(
+    dag_id: str,
+    conf: Mapping[str, Any],
+    *,
+    approve: bool = False,
+    on_event: Callable[[TaskEvent], None] | None = None,
+) -> RunOutcome:
     """Run one DAG to its end.
 
     Args:
         dag_id: Such as `flight_delays.training`.
         conf: Run parameters, checked against the DAG's form.
+        approve: Whether whoever runs it approves of a release; a model whose releases need it is not run without.
         on_event: Called as tasks start and end, to show progress.
 
     Raises:
@@ -126,6 +134,14 @@ def run_dag(dag_id: str, conf: Mapping[str, Any], *, on_event: Callable[[TaskEve
             allowed=", ".join(sorted(dag.params)),
             remedy="correct its name",
         )
+    asks = dag.has_task(APPROVAL)
+    if asks and not approve and not conf.get("dry_run"):
+        raise RequestError(
+            "a release of this model needs a person's answer, and nobody can be asked here",
+            found="`release.approval` in model.yaml, and a run in this process",
+            allowed="a run in Airflow, where the question is asked; one that is approved beforehand; or a dry run",
+            remedy="trigger it in Airflow, or add --approve or --dry-run",
+        )
     # Deadlines are looked at by a scheduler, and there is none; Airflow cannot end a run that has one and was never stored.
     dag.deadline = None
     errors: list[BaseException] = []
@@ -138,7 +154,7 @@ def run_dag(dag_id: str, conf: Mapping[str, Any], *, on_event: Callable[[TaskEve
 
     try:
         with _listening(hear):
-            dag_run = dag.test(logical_date=None, run_conf=dict(conf))
+            dag_run = dag.test(logical_date=None, run_conf=dict(conf), mark_success_pattern=f"^{APPROVAL}$" if asks else None)
     except ParamValidationError as error:
         raise RequestError(
             "a run parameter is not allowed",

@@ -132,15 +132,16 @@ def smoke_test(registered: XCom, features: XCom, evaluation: XCom) -> XCom:
 
 
 @task
-def release(tested: XCom, verdict: XCom) -> XCom:
+def release(tested: XCom, verdict: XCom, answer: XCom | None = None) -> XCom:
     """Make the tested version the champion, with its decision record, one promotion at a time."""
+    from evergreen.connect.approval import released_by
     from evergreen.connect.run import current_run
     from evergreen.results import SmokeTest, Verdict
     from evergreen.stages.release import release as stage
 
     run = current_run()
     smoked, decided = SmokeTest.from_xcom(tested), Verdict.from_xcom(verdict)
-    return stage(run.definition, smoked, decided, run.settings, actor=run.actor).to_xcom()
+    return stage(run.definition, smoked, decided, run.settings, actor=released_by(run, answer)).to_xcom()
 
 
 @task(task_id="build_features")

@@ -105,6 +105,14 @@ def of_deadline(model: str, kind: str, *, limit_minutes: float | None, link: str
     return Incident(model, f"deadline:{kind}", "warning", subject, ("It was not over in time; it may still be.",), link)
 
 
+def of_approval(model: str, *, question: str | None, link: str) -> Incident:
+    """Return a release that waits for a person's answer, or one that was answered (None)."""
+    if question is None:
+        return Incident(model, "approval", "well", f"{model}: the question was answered", (), link)
+    lines = ("A promoted challenger waits for a person: Airflow, Browse, Required Actions.",)
+    return Incident(model, "approval", "warning", f"{model}: {question}", lines, link, (question,))
+
+
 def of_silence(model: str, hours: float | None, limit_hours: float, link: str) -> Incident:
     """Return a model that nobody has watched for too long; `hours` None: not known."""
     if hours is None or hours <= limit_hours:
