@@ -1,5 +1,6 @@
 """What the gateway needs is published after a release and every night, by the DAGs alone."""
 
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from evergreen.registry.online_versions import OnlineVersionStore
 from evergreen.registry.releases import ReleaseRegistry
 from evergreen.tables.day_table import DayTable
 from evergreen.tables.online_inputs import read_online_inputs
-from integration.night import MODEL
+from integration.night import MODEL, Night
 
 
 def states(outcome):
@@ -46,26 +47,39 @@ def test_a_release_is_published_for_and_a_run_that_releases_nothing_publishes_no
 
 
 @pytest.mark.slow
-def test_what_cannot_be_published_undoes_no_release_and_every_night_is_published(night):
-    in_the_way = Path(night.settings.artifacts_uri) / MODEL / "online"
-    in_the_way.parent.mkdir(parents=True)
-    in_the_way.write_text("a file where a folder should be")
+def test_what_cannot_be_published_undoes_neither_a_release_nor_a_scoring(tmp_path, seeded_landing, airflow_home):
+    """An entity frame of words and numbers in one column: features come of it, a publication does not."""
+    shutil.copytree(seeded_landing, tmp_path / "landing")
+    shipped = Path(__file__).parents[2] / "include" / "models" / MODEL
+    shutil.copytree(shipped, tmp_path / "models" / MODEL, ignore=shutil.ignore_patterns("data", "__pycache__"))
+    code = tmp_path / "models" / MODEL / "features.py"
+    mixed = '"hours": hours, "mixed": nw.from_dict({"a": [1, "b"]}, backend="pandas")}'
+    text = code.read_text()
+    assert '"hours": hours}' in text
+    code.write_text(text.replace('"hours": hours}', mixed))
+    night = Night(tmp_path, definitions_dir=tmp_path / "models")
     training = night.run("training", "2013-02-15", candidates=["logistic_regression"])
     assert (training.state, states(training)["release"], states(training)["materialize"]) == ("failed", "success", "failed")
+    assert "entity frame 'mixed' cannot be published" in str(training.errors[0])
     assert ReleaseRegistry(night.settings).champion(MODEL).version == "1"
     scoring = night.run("scoring", "2013-02-16")
     assert (states(scoring)["score"], states(scoring)["materialize"]) == ("success", "failed")
     assert OnlineVersionStore(night.settings.database_url).newest_all() == []
 
-    in_the_way.unlink()
-    again = night.run("scoring", "2013-02-16", force=True)
-    assert again.succeeded, again.errors
-    assert (again.returned["materialize"]["published"], again.returned["materialize"]["compared_rows"]) == (True, 16)
+
+@pytest.mark.slow
+def test_every_night_is_published(night):
+    training = night.run("training", "2013-02-15", candidates=["logistic_regression"])
+    assert training.succeeded, training.errors
+    assert (training.returned["materialize"]["release_version"], training.returned["materialize"]["published"]) == ("1", True)
+    scoring = night.run("scoring", "2013-02-16")
+    assert scoring.succeeded, scoring.errors
+    assert (scoring.returned["materialize"]["published"], scoring.returned["materialize"]["compared_rows"]) == (True, 16)
     repeated = night.run("scoring", "2013-02-16", force=True)
-    assert repeated.returned["materialize"] == {**again.returned["materialize"], "published": False}
+    assert repeated.returned["materialize"] == {**scoring.returned["materialize"], "published": False}
     online = opened(night)
     moment = load_definition(night.settings.definitions_dir / MODEL).schedule.moment
-    assert (online.as_of, online.digest) == (moment(date(2013, 2, 16)), again.returned["materialize"]["digest"])
+    assert (online.as_of, online.digest) == (moment(date(2013, 2, 16)), scoring.returned["materialize"]["digest"])
 
     later = night.run("scoring", "2013-02-17")
     assert opened(night).as_of == moment(date(2013, 2, 17))
