@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import threading
+import time
 
 from evergreen.serving.log.shipping import ship_spool
 from evergreen.settings import Settings
@@ -18,6 +19,8 @@ from evergreen.settings import Settings
 logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 60.0
+_LOOK_SECONDS = 1.0
+"""How often to look whether whoever started this process is still there."""
 
 
 def main() -> None:
@@ -36,7 +39,9 @@ def main() -> None:
         ship_and_tell(settings)
         if is_last:
             return
-        stop.wait(arguments.every)
+        until = time.monotonic() + arguments.every
+        while time.monotonic() < until and os.getppid() == parent and not stop.wait(_LOOK_SECONDS):
+            pass
 
 
 def ship_and_tell(settings: Settings) -> None:
