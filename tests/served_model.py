@@ -205,9 +205,9 @@ class RunningGateway:
             assert time.monotonic() < deadline, f"no {what} after {seconds} s:\n{self.log.read_text()[-3000:]}"
             time.sleep(0.05)
 
-    def wait_for_version(self, version: str) -> None:
+    def wait_for_version(self, version: str, model: str = MODEL) -> None:
         """Wait until a version answers."""
-        self.wait(lambda g: g.get(f"/models/{MODEL}").json().get("release_version") == version, f"version {version}")
+        self.wait(lambda g: g.get(f"/models/{model}").json().get("release_version") == version, f"version {version}")
 
 
 def free_port() -> int:

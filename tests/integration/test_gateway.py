@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from datetime import timedelta
+from random import Random
 
 import pytest
 import requests
@@ -246,6 +247,56 @@ def test_extreme_values_are_answered_or_refused_but_never_a_fault(gateway):
         {"at": "2013-04-01T12:00:00.1234567-11:30"},
     ):
         assert gateway.post(a_row(5, **changes)).status_code in (200, 422), changes
+
+
+ODD = [
+    None, True, 0, -1, 1.5, 1e308, -1e-320, 2**63, 10**40, "", "x" * 5000, "\u0000", "NaN", "2013-04-01T12:00:00Z", "2013",
+    [], [[]], {}, {"a": {"b": []}}, "\ud83d\udeeb", "1e5", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59",
+]  # fmt: skip
+
+
+def test_requests_made_from_the_openapi_document_find_no_fault(gateway):
+    """Examples of the document, changed at random in every way JSON allows: an answer or a clear no, never a fault."""
+    random = Random(4)
+    document = gateway.get("/openapi.json").json()
+    session, statuses = requests.Session(), Counter()
+    for _ in range(400):
+        path = random.choice([PREDICT, INVOKE])
+        examples = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["examples"]
+        value = json.loads(json.dumps(random.choice(list(examples.values()))["value"]))
+        for _ in range(random.randrange(4)):
+            value = changed(random, value)
+        body = json.dumps(value).encode()
+        if random.random() < 0.2:
+            place = random.randrange(len(body) + 1)
+            body = body[:place] + random.randbytes(random.randrange(4)) + body[place + random.randrange(3) :]
+        answer = session.post(gateway.url + path, data=body, headers=JSON, timeout=30)
+        statuses[answer.status_code] += 1
+        assert answer.status_code in (200, 400, 413, 422), (body, answer.text)
+        assert "predictions" in answer.json() or answer.json()["error"]["remedy"]
+    assert statuses[200] > 20
+    assert statuses[422] > 100
+
+
+def changed(random, value):
+    """Return a JSON value with something in it replaced, doubled, left out or added."""
+    if isinstance(value, dict) and value and random.random() < 0.8:
+        name = random.choice(list(value))
+        how = random.random()
+        if how < 0.15:
+            return {key: part for key, part in value.items() if key != name}
+        if how < 0.3:
+            return {**value, random.choice(["temp", "x", name.upper(), ""]): random.choice(ODD)}
+        return {**value, name: changed(random, value[name])}
+    if isinstance(value, list) and value and random.random() < 0.8:
+        place = random.randrange(len(value))
+        how = random.random()
+        if how < 0.1:
+            return value * 40
+        if how < 0.2:
+            return value[:place] + value[place + 1 :]
+        return [*value[:place], changed(random, value[place]), *value[place + 1 :]]
+    return random.choice(ODD)
 
 
 def test_feature_code_that_raises_is_a_no_to_its_rows_alone(model):

@@ -40,7 +40,8 @@ def example_rows(
     for position, (name, kind) in enumerate(inputs.row_types.items()):
         known = _known_values(name, kind, inputs) or _learned_values(name, kind, profile)
         values = known or _made_up(kind, inputs.as_of)
-        columns[name] = [values[(number * (1 + position % 3)) % len(values)] for number in range(count)]
+        # Every value comes, and not always beside the same value of another field.
+        columns[name] = [values[(number + position * (number // len(values))) % len(values)] for number in range(count)]
         if kind == "timestamp" and (name == event_time or not known):
             columns[name] = [inputs.as_of + timedelta(hours=6, minutes=37 * number) for number in range(count)]
         elif name in key and not known:

@@ -60,7 +60,7 @@ class ReleaseCache:
         """
         try:
             return read_bundle(self._local, str(self._bundles / champion.bundle_digest), champion.bundle_digest)
-        except DigestMismatchError:
+        except (DigestMismatchError, OSError):
             manifest, contents = read_bundle(self._origin, champion.bundle_uri, champion.bundle_digest)
         self._keep(lambda: write_bundle(self._local, str(self._bundles), manifest, contents))
         return manifest, contents
@@ -75,7 +75,7 @@ class ReleaseCache:
         folder = self._online / version.digest
         try:
             return read_online_inputs(str(folder), version.digest, self._local)
-        except DigestMismatchError:
+        except (DigestMismatchError, OSError):
             inputs = read_online_inputs(version.uri, version.digest, self._origin)
         self._keep(lambda: self._copy(version.uri, str(folder)))
         return inputs
