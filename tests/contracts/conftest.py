@@ -1,12 +1,18 @@
-"""Every contract is kept on a local folder and on S3."""
+"""Every contract is kept on a local folder and on S3, and on both databases."""
 
+import glob
+import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 import uuid
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,9 +22,7 @@ from object_store import BUCKET, Store
 @pytest.fixture(scope="module")
 def s3_endpoint():
     """A moto server of our own on a free loopback port, with credentials that mean nothing."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = _free_port()
     patch = pytest.MonkeyPatch()
     for name in ("AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_SESSION_TOKEN", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         patch.delenv(name, raising=False)
@@ -57,3 +61,44 @@ def store(request, tmp_path):
     if request.param == "local":
         return Store(str(tmp_path))
     return Store(f"s3://{BUCKET}/{uuid.uuid4().hex}", request.getfixturevalue("s3_endpoint"))
+
+
+def _binaries() -> str | None:
+    beside = shutil.which("initdb")
+    found = [*sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True), *([os.path.dirname(beside)] if beside else [])]
+    return found[0] if found else None
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    """A server of our own on the loopback address, gone afterwards."""
+    binaries = _binaries()
+    if binaries is None:
+        pytest.skip("PostgreSQL's server programs are not installed here (apt install postgresql); CI has them")
+    # The server refuses to run as root, and its user must be able to walk to the folder: pytest's own is closed to others.
+    folder = Path(tempfile.mkdtemp(prefix="evergreen-postgresql-"))
+    as_server = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if as_server:
+        shutil.chown(folder, "postgres")
+    port = _free_port()
+    data = str(folder / "data")
+    run = {"check": True, "capture_output": True, "cwd": folder, "timeout": 60}
+    try:
+        subprocess.run(
+            [*as_server, f"{binaries}/initdb", "-D", data, "-U", "evergreen", "--auth=trust", "--no-sync", "-E", "UTF8"], **run
+        )
+        options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
+        subprocess.run(
+            [*as_server, f"{binaries}/pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start"], **run
+        )
+        yield f"postgresql+psycopg://evergreen@127.0.0.1:{port}/postgres"
+    finally:
+        if (folder / "data" / "postmaster.pid").exists():
+            subprocess.run([*as_server, f"{binaries}/pg_ctl", "-D", data, "-m", "immediate", "stop"], **run)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,14 +1,8 @@
 """The registry keeps its promises on both databases: SQLite and PostgreSQL."""
 
-import glob
 import multiprocessing
 import os
-import shutil
-import socket
-import subprocess
-import tempfile
 import threading
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from queue import Empty
@@ -39,47 +33,6 @@ class Nowhere:
         return True
 
     def show(self, model: str, champion: str, previous: str | None) -> None: ...
-
-
-def _binaries() -> str | None:
-    beside = shutil.which("initdb")
-    found = [*sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True), *([os.path.dirname(beside)] if beside else [])]
-    return found[0] if found else None
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[str]:
-    """A server of our own on the loopback address, gone afterwards."""
-    binaries = _binaries()
-    if binaries is None:
-        pytest.skip("PostgreSQL's server programs are not installed here (apt install postgresql); CI has them")
-    # The server refuses to run as root, and its user must be able to walk to the folder: pytest's own is closed to others.
-    folder = Path(tempfile.mkdtemp(prefix="evergreen-postgresql-"))
-    as_server = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if as_server:
-        shutil.chown(folder, "postgres")
-    port = _free_port()
-    data = str(folder / "data")
-    run = {"check": True, "capture_output": True, "cwd": folder, "timeout": 60}
-    try:
-        subprocess.run(
-            [*as_server, f"{binaries}/initdb", "-D", data, "-U", "evergreen", "--auth=trust", "--no-sync", "-E", "UTF8"], **run
-        )
-        options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
-        subprocess.run(
-            [*as_server, f"{binaries}/pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start"], **run
-        )
-        yield f"postgresql+psycopg://evergreen@127.0.0.1:{port}/postgres"
-    finally:
-        if (folder / "data" / "postmaster.pid").exists():
-            subprocess.run([*as_server, f"{binaries}/pg_ctl", "-D", data, "-m", "immediate", "stop"], **run)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -443,7 +396,7 @@ def test_an_upgraded_database_is_guarded_like_a_new_one(database_of_version_1, t
 
 
 def test_no_answer_may_be_tried_again_and_tells_no_password(tmp_path):
-    url = f"postgresql+psycopg://evergreen:secret@127.0.0.1:{_free_port()}/postgres?connect_timeout=2"
+    url = "postgresql+psycopg://evergreen:secret@127.0.0.1:1/postgres?connect_timeout=2"
     with pytest.raises(StoreUnavailableError) as caught:
         DecisionStore(url).latest("flights")
     assert caught.value.retryable
