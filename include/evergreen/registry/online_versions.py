@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+ATTEMPTS = 20
+"""Publications of one night at one moment that each get their turn."""
 _NEWEST_FIRST = (online_versions.c.as_of.desc(), online_versions.c.revision.desc())
 
 
@@ -58,13 +60,15 @@ class OnlineVersionStore:
         Raises:
             StoreUnavailableError: The database did not answer.
         """
-        try:
-            with self._database.writing() as connection:
-                return _publish(connection, version)
-        except IntegrityError:
-            # Somebody published for the same night between our look and our write; now it can be compared.
-            with self._database.writing() as connection:
-                return _publish(connection, version)
+        for _ in range(ATTEMPTS - 1):
+            try:
+                with self._database.writing() as connection:
+                    return _publish(connection, version)
+            except IntegrityError:
+                # Somebody published for the same night first (on PostgreSQL, where looking locks nobody out): look again.
+                continue
+        with self._database.writing() as connection:
+            return _publish(connection, version)
 
     def newest(self, model: str, features_key: str) -> OnlineInputsVersion | None:
         """Return the publication of the newest night for some features, None before the first.
