@@ -26,6 +26,8 @@ button { background: var(--accent); border: 0; border-radius: 6px; color: #fff; 
 a { color: var(--accent); } .muted { opacity: .7; }
 """
 _SCRIPT = """
+for (const shown of document.querySelectorAll("pre"))
+  shown.textContent = shown.textContent.replace("http://127.0.0.1:8082", location.origin);
 for (const form of document.querySelectorAll("form")) form.addEventListener("submit", async event => {
   event.preventDefault();
   const shown = form.querySelector("output pre");
