@@ -19,7 +19,7 @@ from evergreen.definitions.gate import Gate
 from evergreen.definitions.monitoring import Monitoring
 from evergreen.definitions.retraining import Retraining
 from evergreen.definitions.training import Costs, Training
-from evergreen.observation import Action, CheckKind, Finding, Observation, PastNight, ProbeMeasurement, Severity
+from evergreen.observation import Action, Cause, CheckKind, Finding, Observation, PastNight, ProbeMeasurement, Severity
 from evergreen.predictors.calibration import fit_calibration
 from evergreen.predictors.encoder import Encoder
 from evergreen.predictors.threshold import decision_threshold
@@ -204,7 +204,8 @@ class Watch:
             retraining=rules.retraining,
             released_at=released_at,
         )
-        probe = self._probe_once(number) if diagnosis.wants_probe else None
+        alarmed = diagnosis.cause is Cause.CONCEPT_DRIFT
+        probe = self._probe_once(number, alarmed) if diagnosis.wants_probe else None
         decision = decide_night(
             diagnosis,
             probe,
@@ -319,14 +320,14 @@ class Watch:
         at = self._watched(first, last)
         return at[self.stream.arrival[at] <= number + 1 + night_of(0).hour / 24]
 
-    def _probe_once(self, number: int) -> ProbeMeasurement:
+    def _probe_once(self, number: int, alarmed: bool) -> ProbeMeasurement:
         branch = self.branch if number >= min(self.features_from, self.labels_from) else ""
-        key = ("probe", self.champion.name, number, branch, frozenset(self.aside))
+        key = ("probe", self.champion.name, number, branch, frozenset(self.aside), alarmed)
         if key not in self.memory:
-            self.memory[key] = self._probe(number)
+            self.memory[key] = self._probe(number, alarmed)
         return self.memory[key]
 
-    def _probe(self, number: int) -> ProbeMeasurement:
+    def _probe(self, number: int, alarmed: bool) -> ProbeMeasurement:
         rules, last = self.rules.retraining.probe, number - MATURE_DAYS
         first = max(last + 1 - rules.holdout // timedelta(days=1), self.champion.answers_from)
         judged = self._known(first, last, number)
@@ -340,6 +341,7 @@ class Watch:
             training=self.rules.training,
             gate=self.rules.gate,
             rules=rules,
+            confidence=rules.confidence_when(alarmed=alarmed),
             champion_threshold=THRESHOLD,
         )
         return ProbeMeasurement(
@@ -348,7 +350,7 @@ class Watch:
             release_version=self.champion.version,
             bundle_digest=self.champion.version * 32,
             metric=self.rules.gate.primary.metric,
-            confidence=rules.confidence,
+            confidence=rules.confidence_when(alarmed=alarmed),
             **found._asdict(),
         )
 

@@ -20,7 +20,7 @@ from evergreen.observation import (
 AS_OF = datetime(2013, 6, 1, 7, tzinfo=UTC)
 NIGHT = timedelta(days=1)
 MONITORING = Monitoring()
-RETRAINING = Retraining(probe=Probe(confidence=0.95))
+RETRAINING = Retraining(probe=Probe(confidence=0.95, unasked_confidence=0.95))
 LONG_AGO = AS_OF - timedelta(days=10)
 """Released longer ago than the cooldown, more recently than a probe without an alarm is due."""
 

@@ -111,7 +111,8 @@ class Watch:
         }
         seen = {kind: self._observation(kind, number, found) for kind, found in observations.items()}
         diagnosis = diagnose(seen, self.past, **terms)
-        probe = self._probe(number, as_of) if diagnosis.wants_probe else None
+        alarmed = diagnosis.cause is Cause.CONCEPT_DRIFT
+        probe = self._probe(number, as_of, alarmed) if diagnosis.wants_probe else None
         decision = decide_night(diagnosis, probe, self.past, **terms)
         self.nights.append(decision)
         self.past.insert(0, PastNight.of(decision, f"night-{decision.as_of:%Y%m%d}"))
@@ -202,7 +203,7 @@ class Watch:
 
         return any(index(name) > NAIVE_LIMIT for name in self.champion.profile.features)
 
-    def _probe(self, number: int, as_of: datetime) -> ProbeMeasurement:
+    def _probe(self, number: int, as_of: datetime, alarmed: bool) -> ProbeMeasurement:
         year, rules, last = self.year, self.year.definition.retraining.probe, number - self.year.mature_days
         first = max(last + 1 - -(-rules.holdout // ONE_DAY), self.champion.answers_from)
         judged = year.known(first, last, number, self.aside)
@@ -216,6 +217,7 @@ class Watch:
             training=year.definition.training,
             gate=year.definition.gate,
             rules=rules,
+            confidence=rules.confidence_when(alarmed=alarmed),
             champion_threshold=year.threshold,
         )
         return ProbeMeasurement(
@@ -224,7 +226,7 @@ class Watch:
             release_version=str(self.champion.version),
             bundle_digest=self.champion.digest,
             metric=year.definition.gate.primary.metric,
-            confidence=rules.confidence,
+            confidence=rules.confidence_when(alarmed=alarmed),
             **found._asdict(),
         )
 

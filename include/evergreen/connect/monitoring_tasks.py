@@ -82,14 +82,16 @@ def probe(collected: XCom, triaged: XCom) -> XCom:
     from evergreen.connect.learning import features_of_tonight
     from evergreen.connect.run import current_run
     from evergreen.connect.skipping import skip_unless
+    from evergreen.observation import Cause
     from evergreen.results import Collected, Triaged
     from evergreen.stages.probe import probe as stage
 
     cause = Triaged.from_xcom(triaged)
     skip_unless(cause.wants_probe, f"nothing to ask tonight: {cause.reasons[0]}")
     run = current_run()
-    features = features_of_tonight(run)
-    return stage(run.definition, Collected.from_xcom(collected), features, run.settings, force=run.force).to_xcom()
+    night, features = Collected.from_xcom(collected), features_of_tonight(run)
+    alarmed = cause.cause == Cause.CONCEPT_DRIFT
+    return stage(run.definition, night, features, run.settings, alarmed=alarmed, force=run.force).to_xcom()
 
 
 @task(trigger_rule="none_failed_min_one_success")

@@ -25,9 +25,16 @@ class Probe(Section):
     """Smallest improvement of the gate's primary metric that is worth a training, in the metric's unit. Asked without an
     alarm, the lower bound of the improvement must reach it."""
     confidence: float = Field(0.9, gt=0.5, lt=1)
-    """One-sided confidence that the refit is better at all; the gate asks again, more strictly, before anything is released."""
+    """One-sided confidence that the refit is better at all, where the answers have become worse; the gate asks again, more
+    strictly, before anything is released."""
+    unasked_confidence: float = Field(0.99, gt=0.5, lt=1)
+    """The same where nothing was seen to be wrong: whoever asks every fortnight asks 26 times a year."""
     max_rows: int = Field(200_000, ge=1000)
     """Most rows the refit learns from, the newest ones."""
+
+    def confidence_when(self, *, alarmed: bool) -> float:
+        """Return how sure the probe must be, with and without an alarm about the answers."""
+        return self.confidence if alarmed else self.unasked_confidence
 
 
 class Retraining(Section):

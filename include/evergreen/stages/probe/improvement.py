@@ -58,6 +58,7 @@ def probe_improvement(
     training: Training,
     gate: Gate,
     rules: Probe,
+    confidence: float,
     champion_threshold: float,
     threads: int = 1,
 ) -> Improvement:
@@ -73,7 +74,8 @@ def probe_improvement(
         recipe: What to fit.
         training: Section `training`.
         gate: Section `gate`: the metric, resamples and seed.
-        rules: Section `retraining.probe`: most rows, confidence.
+        rules: Section `retraining.probe`: most rows.
+        confidence: One-sided, of the bounds.
         champion_threshold: Probability from which the champion says yes; only the cost per row asks.
         threads: Threads XGBoost may use; the result does not depend on it.
     """
@@ -85,7 +87,9 @@ def probe_improvement(
         )
     found = _UNKNOWN
     if answers is not None:
-        found = _compare(judged, answers, training=training, gate=gate, rules=rules, champion_threshold=champion_threshold)
+        found = _compare(
+            judged, answers, training=training, gate=gate, confidence=confidence, champion_threshold=champion_threshold
+        )
     return Improvement(
         champion=_finite(found.champion),
         refit=_finite(found.refit),
@@ -112,7 +116,7 @@ _UNKNOWN = _Compared(math.nan, math.nan, Interval(math.nan, math.nan, math.nan, 
 
 
 def _compare(
-    judged: pd.DataFrame, answers: Vector, *, training: Training, gate: Gate, rules: Probe, champion_threshold: float
+    judged: pd.DataFrame, answers: Vector, *, training: Training, gate: Gate, confidence: float, champion_threshold: float
 ) -> _Compared:
     label = judged["_label"].to_numpy(dtype=np.float64)
     days, clusters = np.unique(judged["_day"].to_numpy(), return_inverse=True)
@@ -129,7 +133,7 @@ def _compare(
         return sign * (refit(counts) - champion(counts))
 
     interval = paired_cluster_bootstrap(
-        improvement, len(days), confidence=rules.confidence, resamples=gate.resamples, seed=gate.seed
+        improvement, len(days), confidence=confidence, resamples=gate.resamples, seed=gate.seed
     )
     return _Compared(float(champion(once)[0]), float(refit(once)[0]), interval)
 

@@ -30,7 +30,13 @@ METHOD = 1
 
 
 def probe(
-    definition: ModelDefinition, collected: Collected, features: FeatureSet, settings: Settings, *, force: bool = False
+    definition: ModelDefinition,
+    collected: Collected,
+    features: FeatureSet,
+    settings: Settings,
+    *,
+    alarmed: bool,
+    force: bool = False,
 ) -> Probed:
     """Measure whether a quick refit would have beaten the champion on the newest matured rows.
 
@@ -39,6 +45,7 @@ def probe(
         collected: What the night looks at.
         features: Today's features, of the same moment.
         settings: Where things are.
+        alarmed: Whether the answers have become worse, which decides how sure the probe must be.
         force: Measure again even if the same was measured before.
 
     Raises:
@@ -55,17 +62,21 @@ def probe(
             remedy="clear the night's tasks from `collect` on",
         )
     files = Files.from_settings(settings)
-    store, key = StageResults(settings.results_uri, definition.name, files), _key(definition, collected, champion, features)
+    confidence = definition.retraining.probe.confidence_when(alarmed=alarmed)
+    store = StageResults(settings.results_uri, definition.name, files)
+    key = _key(definition, collected, champion, features, confidence)
     known = store.get(STAGE, key, Probed)
     is_gone = known is not None and not files.exists(known.measurement_uri)
 
     def measure() -> Probed:
-        return _measure(definition, collected, champion, features, settings, files)
+        return _measure(definition, collected, champion, features, settings, files, confidence)
 
     return store.once(STAGE, key, Probed, measure, force=force or is_gone)
 
 
-def _key(definition: ModelDefinition, collected: Collected, champion: ChampionVersion, features: FeatureSet) -> str:
+def _key(
+    definition: ModelDefinition, collected: Collected, champion: ChampionVersion, features: FeatureSet, confidence: float
+) -> str:
     gate, retraining = definition.gate, definition.retraining
     return digest_json(
         {
@@ -81,6 +92,7 @@ def _key(definition: ModelDefinition, collected: Collected, champion: ChampionVe
             "training": definition.digest("training"),
             "gate": [gate.primary.metric, gate.resamples, gate.seed],
             "probe": retraining.probe.model_dump(mode="json"),
+            "confidence": confidence,
             "mature_after": definition.monitoring.performance.mature_after.total_seconds(),
             "timezone": definition.schedule.timezone,
         }
@@ -102,6 +114,7 @@ def _measure(
     features: FeatureSet,
     settings: Settings,
     files: Files,
+    confidence: float,
 ) -> Probed:
     began = time.monotonic()
     manifest, _ = read_bundle(files, champion.bundle_uri, champion.bundle_digest)
@@ -115,6 +128,7 @@ def _measure(
         training=definition.training,
         gate=definition.gate,
         rules=definition.retraining.probe,
+        confidence=confidence,
         champion_threshold=manifest.threshold,
         threads=settings.threads,
     )
@@ -124,7 +138,7 @@ def _measure(
         release_version=champion.version,
         bundle_digest=champion.bundle_digest,
         metric=definition.gate.primary.metric,
-        confidence=definition.retraining.probe.confidence,
+        confidence=confidence,
         **found._asdict(),
     )
     uri, digest = keep_evidence(measurement, "probe", settings, files)

@@ -26,7 +26,7 @@ def judge_probe(diagnosis: Diagnosis, probe: ProbeMeasurement | None, rules: Pro
     """Rule on a probe: surely better at all, and better by the minimum effect.
 
     Where the answers have become worse, the improvement itself must reach the minimum effect. Where nobody saw anything wrong,
-    its lower bound must: asked every fortnight, an estimate reaches it by chance too often.
+    its lower bound must, and with more confidence: asked every fortnight, an estimate reaches it by chance too often.
 
     Args:
         diagnosis: What triage made of the night.
@@ -38,17 +38,19 @@ def judge_probe(diagnosis: Diagnosis, probe: ProbeMeasurement | None, rules: Pro
         return Answer(None, "A probe was wanted and has not answered.")
     if _about(probe) != _about(diagnosis):
         return Answer(None, "The probe is of another night or another release.")
-    if probe.confidence != rules.confidence:
-        return Answer(None, f"The probe was measured with {probe.confidence:g} confidence, not {rules.confidence:g}.")
+    alarmed = diagnosis.cause is Cause.CONCEPT_DRIFT
+    wanted = rules.confidence_when(alarmed=alarmed)
+    if probe.confidence != wanted:
+        return Answer(None, f"The probe was measured with {probe.confidence:g} confidence, not {wanted:g}.")
     short = _too_little(probe, sizes)
     if short:
         return Answer(None, short)
     improvement, lower = _known(probe.improvement), _known(probe.lower)
     if improvement is None or lower is None:
         return Answer(None, "Whether a refit would have helped could not be measured.")
-    held = improvement if diagnosis.cause is Cause.CONCEPT_DRIFT else lower
+    held = improvement if alarmed else lower
     yes = lower > 0 and held >= rules.minimum_effect
-    return Answer(yes, _sentence(probe, improvement, lower, rules, yes=yes, unasked=held is lower))
+    return Answer(yes, _sentence(probe, improvement, lower, rules, yes=yes, unasked=not alarmed))
 
 
 def _about(value: ProbeMeasurement | Diagnosis) -> tuple[object, ...]:
@@ -74,7 +76,7 @@ def _sentence(probe: ProbeMeasurement, improvement: float, lower: float, rules: 
     title = METRICS[probe.metric].title
     change = "no difference" if not improvement else f"{'better' if improvement > 0 else 'worse'} by {abs(improvement):.4f}"
     on = f"on {probe.probe_rows:,} rows of {probe.probe_days:,} days"
-    bound = f"{rules.confidence * 100:g} % lower bound {lower:.4f}"
+    bound = f"{probe.confidence * 100:g} % lower bound {lower:.4f}"
     values = "" if probe.refit is None or probe.champion is None else f", {probe.refit:.4f} against {probe.champion:.4f}"
     asked = "of the bound, as nothing was seen to be wrong" if unasked else "for"
     found = f"{title} {change} {on}{values} ({bound}); at least {rules.minimum_effect:.4f} is asked {asked}"

@@ -48,6 +48,7 @@ def ask(train, judged, *, algorithm="xgboost", metric="roc_auc", training=None, 
         training=training,
         gate=Gate.model_validate({"primary": {"metric": metric}, "resamples": 300} | gate),
         rules=rules,
+        confidence=rules.confidence,
         champion_threshold=0.5,
         threads=threads,
     )

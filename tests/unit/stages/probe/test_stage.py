@@ -97,8 +97,10 @@ class Night:
         }
         return Collected.model_validate(values | changes)
 
-    def ask(self, definition=DEFINITION, features=None, force=False, **changes):
-        return probe(definition, self.collected(**changes), features or self.features, self.settings, force=force)
+    def ask(self, definition=DEFINITION, features=None, force=False, alarmed=True, **changes):
+        return probe(
+            definition, self.collected(**changes), features or self.features, self.settings, alarmed=alarmed, force=force
+        )
 
     def measured(self, probed):
         return read_evidence(ProbeMeasurement, probed.measurement_uri, probed.measurement_digest, Files())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evergreen.definitions.retraining import Retraining
+from evergreen.definitions.retraining import Probe, Retraining
 from evergreen.digests import digest_bytes
 from evergreen.observation import Action, Cause, PastNight, ProbeMeasurement, Severity
 from evergreen.registry.nights import decision_id
@@ -292,3 +292,16 @@ def test_the_nights_above_do_retrain_at_times():
     decided = replay([(1, True, 0.02, 0)] * 60, RETRAINING)
     trained = [one.as_of for one in decided if one.action is Action.RETRAIN]
     assert [(later - earlier).days for earlier, later in pairwise(trained)] == [7, 7, 7, 9, 7, 7, 7]
+
+
+@pytest.mark.parametrize(
+    ("cause", "confidence"), [(Cause.NOTHING, 0.99), (Cause.COVARIATE_SHIFT, 0.99), (Cause.CONCEPT_DRIFT, 0.9)]
+)
+def test_a_probe_that_no_alarm_asked_for_must_be_surer(cause, confidence):
+    rules = RETRAINING.model_copy(update={"probe": Probe(confidence=0.9, unasked_confidence=0.99)})
+    other = {0.9: 0.99, 0.99: 0.9}[confidence]
+    sure = decide(diagnosis(cause=cause), measurement(confidence=confidence, lower=0.02), retraining=rules)
+    assert sure.action is Action.RETRAIN
+    assert (
+        decide(diagnosis(cause=cause), measurement(confidence=other, lower=0.02), retraining=rules).action is not Action.RETRAIN
+    )
