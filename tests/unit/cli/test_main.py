@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -97,19 +96,14 @@ def test_a_wrong_setting_names_its_variable(runner: CliRunner, monkeypatch: pyte
     assert "EVERGREEN_THREADS" in result.output
 
 
-def test_help_is_light_and_quick() -> None:
+def test_help_is_light() -> None:
     code = (
         "import sys\nfrom evergreen.cli import main\n"
         "try:\n    main.app(['--help'])\nexcept SystemExit:\n    pass\n"
         f"sys.stderr.write(','.join(sorted({HEAVY!r} & set(sys.modules))))"
     )
-    times = []
-    for _ in range(3):  # the best of three: a busy machine is not a slow program
-        began = time.monotonic()
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        times.append(time.monotonic() - began)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == ""
-    assert min(times) < 0.5
 
 
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1", "FORCE_COLOR": ""}, {}])
