@@ -82,6 +82,30 @@ def test_a_model_without_nights_to_come_is_not_missed(settings, tmp_path, change
     assert tell_of_silence(settings, datetime.now(UTC) + timedelta(days=100)) == []
 
 
+def published(settings, as_of):
+    from evergreen.registry.online_versions import OnlineInputsVersion, OnlineVersionStore
+
+    version = OnlineInputsVersion(
+        model="minimal", features_key="key", as_of=as_of, uri="/online", digest=as_of.isoformat(), published_at=as_of
+    )
+    assert OnlineVersionStore(settings.database_url).publish(version)
+
+
+def test_features_that_no_night_renews_are_told_of_once_and_again_when_one_does(settings):
+    from evergreen.connect.sweeping import tell_of_old_features
+
+    now = datetime.now(UTC)
+    tell_of_old_features(settings, now)
+    assert said(settings) == []  # nothing was ever published: no gateway serves it
+    published(settings, now)
+    for hours in (1, 35, 37, 60):
+        tell_of_old_features(settings, now + timedelta(hours=hours))
+    assert said(settings) == ["critical"]
+    published(settings, now + timedelta(hours=48))
+    tell_of_old_features(settings, now + timedelta(hours=60))
+    assert said(settings) == ["critical", "recovered"]
+
+
 def test_with_nothing_pending_it_loads_nothing_heavy(settings):
     code = (
         "import sys\n"

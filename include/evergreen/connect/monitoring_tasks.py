@@ -144,7 +144,8 @@ def due_of_all() -> list[XCom]:
 @task
 def look_for_silence() -> list[str]:
     """Tell of every model whose champion nobody has watched for too long."""
-    from evergreen.connect.sweeping import tell_of_silence
+    from evergreen.connect.sweeping import tell_of_old_features, tell_of_silence
     from evergreen.settings import Settings
 
-    return tell_of_silence(Settings())
+    settings = Settings()
+    return [*tell_of_silence(settings), *tell_of_old_features(settings)]

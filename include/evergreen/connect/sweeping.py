@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -54,6 +54,34 @@ def tell_of_silence(settings: Settings, now: datetime | None = None) -> list[str
     return sent
 
 
+def tell_of_old_features(settings: Settings, now: datetime | None = None) -> list[str]:
+    """Tell of every model whose published entity features are older than its gateway may use; return what was sent.
+
+    A model that never published any is served by no gateway, and one that is scored by hand has no night to wait for.
+
+    Args:
+        settings: Where things are.
+        now: The moment it is; the wall clock's unless given.
+    """
+    from evergreen.connect.alerts.incident import of_old_features
+    from evergreen.connect.alerts.occasions import base_url, tell
+    from evergreen.connect.links import MODELS_ROUTE
+    from evergreen.registry.online_versions import OnlineVersionStore
+
+    moment, sent = now or datetime.now(UTC), []
+    newest: dict[str, datetime] = {}
+    for found in OnlineVersionStore(settings.database_url).newest_all():
+        newest[found.model] = max(found.as_of, newest.get(found.model, found.as_of))
+    for definition in _models(settings):
+        if definition.name not in newest or definition.schedule.scoring != "nightly" or _has_ended(definition, moment):
+            continue
+        hours = (moment - newest[definition.name]) / timedelta(hours=1)
+        link = f"{base_url()}{MODELS_ROUTE}{definition.name}"
+        incident = of_old_features(definition.name, hours, definition.serving.max_feature_age / timedelta(hours=1), link)
+        sent += [f"{each.channel}: {each.level}" for each in tell(incident, definition, settings)]
+    return sent
+
+
 def hours_unwatched(definition: ModelDefinition, settings: Settings, now: datetime) -> float | None:
     """Return the hours since the last night was decided or, before the first, since the first release; None without one."""
     from evergreen.registry.nights import NightStore
@@ -68,9 +96,12 @@ def hours_unwatched(definition: ModelDefinition, settings: Settings, now: dateti
 
 def _should_be_watched(definition: ModelDefinition, now: datetime) -> bool:
     """Return whether a scheduler runs this model's nights: not by hand, and not after its data has ended."""
+    return definition.schedule.monitoring == "nightly" and not _has_ended(definition, now)
+
+
+def _has_ended(definition: ModelDefinition, now: datetime) -> bool:
     last_day = definition.data.last_day
-    ended = last_day is not None and definition.schedule.day_of(now) > last_day
-    return definition.schedule.monitoring == "nightly" and not ended
+    return last_day is not None and definition.schedule.day_of(now) > last_day
 
 
 def _models(settings: Settings) -> Iterator[ModelDefinition]:

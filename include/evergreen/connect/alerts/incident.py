@@ -122,6 +122,15 @@ def of_silence(model: str, hours: float | None, limit_hours: float, link: str) -
     return Incident(model, UNWATCHED, "critical", subject, lines, link)
 
 
+def of_old_features(model: str, hours: float, limit_hours: float, link: str) -> Incident:
+    """Return published entity features that are older than the gateway may use without a word."""
+    if hours <= limit_hours:
+        return Incident(model, "features", "well", f"{model}: features are published again", (), link)
+    subject = f"{model}: the gateway answers with features older than {limit_hours:g} hours"
+    lines = ("No night has published newer ones: look at the task `materialize` of the scoring runs.",)
+    return Incident(model, "features", "critical", subject, lines, link)
+
+
 def message_of(incident: Incident, level: AlertLevel | Literal["recovered"], *, again: bool) -> Message:
     """Return what is sent of an incident.
 
