@@ -316,9 +316,7 @@ def show_nights(watch: Watch) -> None:
             through = f" to {last.as_of:%m-%d}, {len(same)} nights" if len(same) > 1 else ""
             print(f"{first.as_of:%Y-%m-%d}{through}: {first.cause} -> {first.action}. {' '.join(first.reasons)[:420]}")
     for day, found, broken in watch.gates:
-        print(
-            f"gate {day}: {found.estimate:+.4f}, lower bound {found.lower:+.4f}; broken: {'; '.join(broken) or 'none'}"
-        )
+        print(f"gate {day}: {found.estimate:+.4f}, lower bound {found.lower:+.4f}; broken: {'; '.join(broken) or 'none'}")
     counted = Counter((night.cause.value, night.action.value) for night in watch.nights)
     print(
         f"{len(watch.nights)} nights:",

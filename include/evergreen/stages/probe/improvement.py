@@ -132,9 +132,7 @@ def _compare(
     def improvement(counts: Floats) -> Floats:
         return sign * (refit(counts) - champion(counts))
 
-    interval = paired_cluster_bootstrap(
-        improvement, len(days), confidence=confidence, resamples=gate.resamples, seed=gate.seed
-    )
+    interval = paired_cluster_bootstrap(improvement, len(days), confidence=confidence, resamples=gate.resamples, seed=gate.seed)
     return _Compared(float(champion(once)[0]), float(refit(once)[0]), interval)
 
 
