@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from evergreen.errors import StoreUnavailableError
@@ -48,7 +50,31 @@ def open_client(settings: Settings) -> MlflowClient:
     from mlflow import MlflowClient
 
     with mlflow_answering(settings):
+        _make_whole(settings.mlflow_tracking_uri)
         return MlflowClient(tracking_uri=settings.mlflow_tracking_uri, registry_uri=settings.mlflow_tracking_uri)
+
+
+def _make_whole(uri: str) -> None:
+    """Make a missing SQLite database beside its place and put it there when it is whole.
+
+    MLflow makes its tables step by step, which SQLite cannot take back: one that was killed half-way would never open again.
+    """
+    from sqlalchemy.engine import make_url
+
+    url = make_url(uri) if uri.startswith("sqlite") else None
+    if url is None or not url.database or Path(url.database).exists():
+        return
+    from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
+
+    path = Path(url.database)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=path.parent, prefix=".mlflow-") as folder:
+        made = Path(folder) / path.name
+        engine = create_sqlalchemy_engine(f"sqlite:///{made}")
+        _initialize_tables(engine)
+        engine.dispose()
+        with suppress(FileExistsError):  # somebody else was first
+            os.link(made, path)
 
 
 def is_server(settings: Settings) -> bool:
