@@ -38,8 +38,7 @@ down: setup ## Stop them
 
 test: lint ## Lint, check types and layers, run every test (ARGS="tests/unit -k gate" for some)
 ifeq ($(strip $(ARGS)),)
-	$(BIN)/python -m pytest --durations=15 --numprocesses auto --dist loadfile --ignore tests/e2e
-	$(BIN)/python -m pytest --durations=5 tests/e2e  # real schedulers, one at a time
+	$(BIN)/python -m pytest --durations=15 --numprocesses auto --dist loadfile
 else
 	$(BIN)/python -m pytest --durations=15 $(ARGS)
 endif
