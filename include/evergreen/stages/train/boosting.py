@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,21 +89,20 @@ class BoostingLearner:
     def _evaluate(self, parameters: Parameters, parts: list[tuple[Any, Any]]) -> tuple[float, _Run]:
         import xgboost
 
-        # All folds grow together, so that the number of rounds is one number, chosen on all of them. A thread takes a whole
-        # fold: XGBoost lets go of the interpreter while it learns, and its own threads gain less on a few thousand rows.
-        settings = {**self._settings(parameters), "nthread": max(1, self._threads // len(parts))}
-        boosters = [xgboost.Booster(settings, cache=list(part)) for part in parts]
+        # All folds grow together, so that the number of rounds is one number, chosen on all of them.
+        boosters = [xgboost.Booster(self._settings(parameters), cache=list(part)) for part in parts]
         run = _Run()
-        with ThreadPoolExecutor(min(self._threads, len(parts))) as pool:
-            for number in range(1, MAX_ROUNDS + 1):
-                scores = tuple(pool.map(partial(_grow, number - 1), boosters, parts))
-                run.validation.append(pooled_loss(scores, self._folds, self._label, self._training))
-                if number == 1 or number % _CURVE_STEP_ROUNDS == 0:
-                    run.training[number] = self._training_loss(boosters, parts)
-                if run.validation[-1] < run.loss:
-                    run.rounds, run.loss, run.scores = number, run.validation[-1], scores
-                elif number - run.rounds >= PATIENCE_ROUNDS:
-                    break
+        for number in range(1, MAX_ROUNDS + 1):
+            for booster, (train, _) in zip(boosters, parts, strict=True):
+                booster.update(train, number - 1)
+            scores = tuple(_margins(booster, test) for booster, (_, test) in zip(boosters, parts, strict=True))
+            run.validation.append(pooled_loss(scores, self._folds, self._label, self._training))
+            if number == 1 or number % _CURVE_STEP_ROUNDS == 0:
+                run.training[number] = self._training_loss(boosters, parts)
+            if run.validation[-1] < run.loss:
+                run.rounds, run.loss, run.scores = number, run.validation[-1], scores
+            elif number - run.rounds >= PATIENCE_ROUNDS:
+                break
         return run.loss, run
 
     def _fit(self, parameters: Parameters, rounds: int) -> tuple[Any, float]:
@@ -192,13 +189,6 @@ def _space() -> dict[str, Any]:
 def _start(label: Vector, weights: ClassWeights) -> float:
     """Return the log-odds the trees start from: the weighted share of ones."""
     return prior_log_odds(label) + weights.log_odds_shift
-
-
-def _grow(round_number: int, booster: Any, part: tuple[Any, Any]) -> Vector:
-    """Let a fold's booster learn one round, counted from 0; return its margins of the rows it is tested on."""
-    train, test = part
-    booster.update(train, round_number)
-    return _margins(booster, test)
 
 
 def _margins(booster: Any, data: Any) -> Vector:
