@@ -20,9 +20,6 @@ CORES = os.cpu_count() or 1
 PARALLEL_TASKS = 4 if CORES <= 4 else 8
 """Workers that LocalExecutor forks at its start, about 44 MB each. On SQLite more than 8 bring "database is locked"."""
 
-TRAINING_THREADS = min(CORES, 4)
-"""One training at a time is what a single machine sees most; the same model comes out of any number of threads."""
-
 
 def stack_environment(
     layout: StackLayout, settings: Settings, secrets: StackSecrets, outside: Mapping[str, str]
@@ -38,7 +35,7 @@ def stack_environment(
         **_tuned(layout),
         **kept,
         **_own(layout, secrets),
-        **_own_settings(layout, settings, outside),
+        **_addresses(layout, settings),
         **_local(outside),
     }
 
@@ -108,11 +105,9 @@ def _own(layout: StackLayout, secrets: StackSecrets) -> dict[str, str]:
     }
 
 
-def _own_settings(layout: StackLayout, settings: Settings, outside: Mapping[str, str]) -> dict[str, str]:
+def _addresses(layout: StackLayout, settings: Settings) -> dict[str, str]:
     # The components stand elsewhere than the caller did, so every address is handed on resolved.
     values = {f"EVERGREEN_{name.upper()}": str(value) for name, value in settings.model_dump(mode="json").items()}
-    if "EVERGREEN_THREADS" not in outside:
-        values["EVERGREEN_THREADS"] = str(TRAINING_THREADS)
     return {**values, "EVERGREEN_MLFLOW_UI_URL": settings.mlflow_ui_url or layout.mlflow_url}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from evergreen.cli.stack.components import runs_mlflow, stack_components
-from evergreen.cli.stack.environment import TRAINING_THREADS, stack_environment
+from evergreen.cli.stack.environment import stack_environment
 from evergreen.cli.stack.layout import StackLayout
 from evergreen.cli.stack.secrets import load_or_make_secrets
 from evergreen.settings import Settings
@@ -94,9 +94,3 @@ def test_airflow_waits_for_its_database(layout: StackLayout, settings: Settings)
         "dag-processor",
         "triggerer",
     }
-
-
-def test_a_training_may_use_the_machine_unless_somebody_says_how_much(layout, settings):
-    assert environment(layout, settings)["EVERGREEN_THREADS"] == str(TRAINING_THREADS)
-    chosen = settings.model_copy(update={"threads": 1})
-    assert environment(layout, chosen, EVERGREEN_THREADS="1")["EVERGREEN_THREADS"] == "1"
