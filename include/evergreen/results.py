@@ -243,6 +243,25 @@ class Release(Result):
     rollout: str
 
 
+class RolloutLook(Result):
+    """What a look at the answers of a challenger on trial came to."""
+
+    model: str
+    rollout_id: str
+    """The decision that promotes the challenger."""
+    version: str
+    step: int
+    outcome: Literal["wait", "pass", "roll_back", "promoted", "rolled_back"]
+    """`wait`: it is too early. `pass`: the step is over. `roll_back`: the challenger is to be taken back. `promoted` and
+    `rolled_back`: somebody else has ended the rollout."""
+    reasons: tuple[str, ...]
+    requests: int
+    """Requests that the challenger was asked in this step."""
+    evidence_uri: str = ""
+    evidence_digest: str = ""
+    report_uri: str = ""
+
+
 class ScoredDay(Result):
     """One day of predictions."""
 

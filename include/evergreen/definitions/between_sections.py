@@ -31,6 +31,7 @@ def between_sections(definition: ModelDefinition) -> Iterator[Mistake]:
     yield from _landing_can_be_seen(definition)
     yield from _personal_fields_exist(definition)
     yield from _answers_can_be_joined(definition)
+    yield from _callers_can_be_told_apart(definition)
 
 
 def _columns_exist(rules: TableValidation, columns: frozenset[str], table: str) -> Iterator[Mistake]:
@@ -125,4 +126,16 @@ def _answers_can_be_joined(definition: ModelDefinition) -> Iterator[Mistake]:
             f"`{answers}`, and key {hashed[0]!r} under `serving.personal.hash`",
             "`batch`",
             rests_on=(("serving", "personal", "hash"),),
+        )
+
+
+def _callers_can_be_told_apart(definition: ModelDefinition) -> Iterator[Mistake]:
+    """What decides who is asked in a rollout must be a field of every request."""
+    rows = definition.data.tables.get(definition.data.rows)
+    if rows is None or not rows.columns:
+        return
+    for place, column in enumerate(definition.release.trial.key):
+        here: Path = ("release", "trial", "key", place)
+        yield from unknown_column(
+            column, sorted(rows.columns), here, rests_on=("data", "tables", definition.data.rows, "columns")
         )

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from evergreen.definitions.words import Duration, Section
+from evergreen.definitions.problems import Mistake, spell
+from evergreen.definitions.words import Column, Duration, Section
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Rollout = Literal["direct", "shadow", "canary", "blue_green"]
 
 
 class Approval(Section):
@@ -19,11 +26,94 @@ class Approval(Section):
     """The answer when nobody gives one."""
 
 
+class RolloutStep(Section):
+    """One step of a rollout: so much traffic for so long."""
+
+    share: Annotated[float, Field(gt=0, le=1), "a share above 0, at most 1"]
+    """Part of the callers whose requests the challenger answers, or in a shadow rollout: answers too."""
+    hold: Duration = timedelta(minutes=10)
+    """The step takes at least so long."""
+    min_requests: int = Field(200, ge=1)
+    """The step takes until the challenger was asked so often: no traffic is not health."""
+
+
+class BehaviourLimits(Section):
+    """What the challenger may do on live requests. Beyond a limit, and beyond doubt, it is taken back."""
+
+    max_failure_share: float = Field(0.005, gt=0, lt=1)
+    """Largest share of requests that it cannot answer: exceptions, values that are no probability, too late. Callers get the
+    champion's answer in its place."""
+    time_limit_ms: float = Field(250.0, gt=0)
+    """Callers wait so long for the challenger; then they get the champion's answer."""
+    max_slowdown: float = Field(5.0, gt=1)
+    """It may take so many times as long as the champion for the same rows; a fifth of all requests may take longer."""
+    max_disagreement: float = Field(0.4, gt=0, lt=1)
+    """Largest share of requests whose decision is not the champion's."""
+    max_mean_shift: float = Field(0.2, gt=0, lt=1)
+    """Largest mean difference of the probability from the champion's, up or down, on the same requests."""
+    min_rank_agreement: float = Field(0.1, gt=-1, lt=1)
+    """Smallest Kendall's tau with the champion's probabilities: 1 is the same order, 0 none in common."""
+    max_memory_mb: float = Field(2000.0, gt=0)
+    """Most memory of a gateway's worker while the challenger is loaded."""
+    confidence: float = Field(0.99, gt=0.5, lt=1)
+    """How sure a rollback is, over all limits and all looks together: a challenger exactly at its limits is taken back by
+    chance at most so rarely."""
+
+
+class Trial(Section):
+    """How a challenger is tried out on live requests."""
+
+    key: tuple[Column, ...] = ()
+    """Fields of a request whose values decide who is asked: the same values, the same release. Default: the key of the rows."""
+    steps: tuple[RolloutStep, ...] = ()
+    """The steps, one after the other. Default: 5 %, 25 % and 100 % for `canary`; all traffic at once for the others."""
+    look_every: Duration = timedelta(seconds=10)
+    """How often the answers are looked at."""
+    give_up_after: Duration = timedelta(hours=24)
+    """A step that has not come to its end by then ends the rollout: the challenger is taken back."""
+    limits: BehaviourLimits = BehaviourLimits()
+    """What the challenger may do."""
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield a step that gives back traffic, and one that is given up before it is over."""
+        for place, (before, step) in enumerate(pairwise(self.steps), start=1):
+            if step.share <= before.share:
+                yield Mistake(
+                    ("steps", place, "share"),
+                    "a step must have more traffic than the one before",
+                    f"{spell(step.share)} after {spell(before.share)}",
+                    "shares that grow",
+                    rests_on=(("steps", place - 1, "share"),),
+                )
+        for place, step in enumerate(self.steps):
+            if step.hold >= self.give_up_after:
+                yield Mistake(
+                    ("steps", place, "hold"),
+                    "the step is given up before it is over",
+                    "`hold` not below `give_up_after`",
+                    "a shorter `hold`, or a longer `give_up_after`",
+                    rests_on=(("give_up_after",),),
+                )
+
+
+ALL_AT_ONCE = (RolloutStep(share=1.0),)
+DEFAULT_STEPS: dict[Rollout, tuple[RolloutStep, ...]] = {
+    "direct": (),
+    "shadow": ALL_AT_ONCE,
+    "canary": (RolloutStep(share=0.05), RolloutStep(share=0.25), RolloutStep(share=1.0)),
+    "blue_green": ALL_AT_ONCE,
+}
+
+
 class ReleasePlan(Section):
     """How a promoted challenger reaches traffic."""
 
-    rollout: Literal["direct"] = "direct"
-    """`direct`: the champion alias moves at once, after the smoke test."""
+    rollout: Rollout = "direct"
+    """`direct`: the champion moves at once, after the smoke test. `shadow`: before that, the challenger answers the same
+    requests unseen. `canary`: it answers a growing part of the callers. `blue_green`: it answers all of them at once, with the
+    champion beside it."""
+    trial: Trial = Trial()
+    """How the challenger is tried out on live requests; not for `direct`."""
     approval: Approval | None = None
     """Ask a person before a release; none: the gate's verdict is enough."""
     smoke_rows: int = Field(200, ge=1)
@@ -32,3 +122,28 @@ class ReleasePlan(Section):
     """Largest absolute difference of a probability in the smoke test."""
     smoke_memory_mb: float = Field(1500.0, gt=0)
     """Most memory the fresh process may use."""
+
+    @property
+    def steps(self) -> tuple[RolloutStep, ...]:
+        """The steps of the rollout; none where it is direct."""
+        return () if self.rollout == "direct" else self.trial.steps or DEFAULT_STEPS[self.rollout]
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield a trial that the rollout does not have."""
+        given = self.trial.steps
+        if self.rollout == "blue_green" and given and [step.share for step in given] != [1.0]:
+            yield Mistake(
+                ("trial", "steps"),
+                "blue/green switches all traffic at once",
+                f"steps of {', '.join(spell(step.share) for step in given)}",
+                "one step with `share: 1.0`, or `rollout: canary`",
+                rests_on=(("rollout",),),
+            )
+        if self.rollout == "direct" and self.trial != Trial():
+            yield Mistake(
+                ("trial",),
+                "a direct rollout has no trial",
+                "`rollout: direct` and a `trial`",
+                "`rollout: shadow`, `canary` or `blue_green`; or no `trial`",
+                rests_on=(("rollout",),),
+            )

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    Float,
     Index,
     Integer,
     MetaData,
@@ -28,8 +29,8 @@ from sqlalchemy import (
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Dialect
 
-SCHEMA_VERSION = 3
-"""2 brought the tables of monitoring, alerts and events; 3 that of online inputs."""
+SCHEMA_VERSION = 4
+"""2 brought the tables of monitoring, alerts and events; 3 that of online inputs; 4 that of rollouts."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -226,6 +227,31 @@ online_versions = Table(
     PrimaryKeyConstraint("model", "features_key", "as_of", "revision"),
 )
 
+rollouts = Table(
+    "evergreen_rollouts",
+    metadata,
+    Column("model", String(63), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("rollout_id", String(32), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("version", String(32), nullable=False),
+    Column("champion_version", String(32), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("steps", Integer, nullable=False),
+    Column("share", Float, nullable=False),
+    Column("key", JSON, nullable=False),
+    Column("reasons", JSON, nullable=False),
+    Column("evidence_uri", Text, nullable=False),
+    Column("evidence_digest", String(64), nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("happened_at", UtcDateTime, nullable=False),
+    # The compare-and-swap: two writers that saw the same state of a model's rollout write the same next event, and one fails.
+    PrimaryKeyConstraint("model", "sequence"),
+    Index("evergreen_rollouts_by_id", "model", "rollout_id"),
+)
+
 APPEND_ONLY = (
     decisions,
     versions,
@@ -238,6 +264,7 @@ APPEND_ONLY = (
     request_starts,
     refused_events,
     online_versions,
+    rollouts,
 )
 
 

@@ -14,6 +14,8 @@ ONLINE_AS_OF = "_online_as_of"
 REQUEST, ROW = "request_id", "row"
 """Which request, and which row of it: together they name an answer."""
 ROLE = "role"
+ROLLOUT = "rollout_id"
+"""The rollout of a challenger's record; empty for the champion's."""
 INPUTS = "inputs"
 """The fields of the request as JSON."""
 NUMBER, TEXT = "number_", "text_"
@@ -30,5 +32,12 @@ SERVED: tuple[tuple[str, pa.DataType], ...] = (
     ("review", pa.bool_()),
     ("latency_us", pa.int64()),
     (INPUTS, pa.string()),
+    ("compute_us", pa.int64()),
+    (ROLLOUT, pa.string()),
+    ("error", pa.string()),
+    ("champion_probability", pa.float64()),
+    ("champion_decision", pa.bool_()),
+    ("champion_compute_us", pa.int64()),
+    ("worker_mb", pa.float64()),
 )
 """What every answer says of itself; features follow."""

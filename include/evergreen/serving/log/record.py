@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,7 +11,13 @@ if TYPE_CHECKING:
     from evergreen.predictors.manifest import BundleManifest
 
 CHAMPION = "champion"
-"""Role of the release whose answer the caller got."""
+"""Role of an answer of the champion, which the caller got."""
+CANARY = "canary"
+"""Role of an answer of a challenger on trial, which the caller got."""
+SHADOW = "shadow"
+"""Role of an answer of a challenger on trial that no caller saw."""
+FAILED = "failed"
+"""Role of a record that a challenger on trial was asked and did not answer; the caller got the champion's answer."""
 PROBE = "probe"
 """Role of an answer that nobody asked for: warm-ups and health checks. It is never kept."""
 
@@ -33,7 +40,7 @@ class AnswerRecord(msgspec.Struct, array_like=True, gc=False, frozen=True, kw_on
     answered_at_us: int
     """By this machine's clock."""
     role: str
-    """`champion`, or `probe`, which is never kept."""
+    """`champion`, `canary`, `shadow`, `failed`; or `probe`, which is never kept."""
     release_version: str
     bundle_digest: str
     trained_through_us: int
@@ -47,10 +54,24 @@ class AnswerRecord(msgspec.Struct, array_like=True, gc=False, frozen=True, kw_on
     features: list[FeatureValue]
     """Values in the manifest's order: the numeric ones, then the categorical ones; missing is None or NaN."""
     probability: float
+    """NaN where a challenger did not answer."""
     decision: bool
     review: bool
     latency_us: int
     """From the arrival of the request to this record."""
+    compute_us: int = 0
+    """How long this release took for the rows that it was asked at one go."""
+    rollout_id: str = ""
+    """The rollout that a challenger's record belongs to; empty for the champion's."""
+    error: str = ""
+    """Why a challenger did not answer."""
+    champion_probability: float = math.nan
+    """In a challenger's record: what the champion said of the same row."""
+    champion_decision: bool | None = None
+    champion_compute_us: int = 0
+    """How long the champion took for the same rows."""
+    worker_mb: float = 0.0
+    """In a challenger's record: memory of the worker, as of about a second before."""
 
 
 class AnsweringRelease(msgspec.Struct, array_like=True, frozen=True, kw_only=True):

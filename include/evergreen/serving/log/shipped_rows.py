@@ -72,6 +72,13 @@ def _of_one_release(answers: list[AnswerRecord], release: AnsweringRelease) -> p
         "role": [each.role for each in answers],
         "review": [each.review for each in answers],
         "latency_us": [each.latency_us for each in answers],
+        "compute_us": [each.compute_us for each in answers],
+        "rollout_id": [each.rollout_id for each in answers],
+        "error": [each.error for each in answers],
+        "champion_probability": [each.champion_probability if each.rollout_id else None for each in answers],
+        "champion_decision": [each.champion_decision for each in answers],
+        "champion_compute_us": [each.champion_compute_us if each.rollout_id else None for each in answers],
+        "worker_mb": [each.worker_mb if each.rollout_id else None for each in answers],
         "inputs": [msgspec.json.encode(each.inputs).decode() for each in answers],
     }
     columns = {name: pa.array(values[name], kind) for name, kind in SERVED}
