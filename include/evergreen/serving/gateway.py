@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from http import HTTPStatus
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from evergreen.errors import CallError
+from evergreen.serving.answering import Asked, Call
 from evergreen.serving.answers import InvocationsResponse, PredictResponse, predictions
-from evergreen.serving.batching import Call, latency_us
 from evergreen.serving.docs_page import docs_page
 from evergreen.serving.health import gateway_health
 from evergreen.serving.http import read_body, require_json
-from evergreen.serving.log import CHAMPION, PROBE, AnswerRecord
+from evergreen.serving.log import CHAMPION, PROBE, SHADOW
 from evergreen.serving.metric_text import CONTENT_TYPE, metric_text
 from evergreen.serving.mlflow_protocol import read_invocation
 from evergreen.serving.model_card import model_card
@@ -28,11 +28,15 @@ if TYPE_CHECKING:
     from evergreen.serving.answers import Answers
     from evergreen.serving.http import Headers, Receive
     from evergreen.serving.live_models import LiveModels, LiveRelease
+    from evergreen.serving.live_trials import LiveTrial
     from evergreen.serving.loaded_release import LoadedRelease
     from evergreen.serving.log import AnswerSpool
+    from evergreen.serving.request_schema import RequestSchema
     from evergreen.serving.worker_metrics import WorkerMetrics
 
 FIRST_LOOK_LIMIT_SECONDS = 120.0
+MOST_UNSEEN_ROWS = 1000
+"""Rows that may wait for a challenger whose answers nobody waits for."""
 JSON, HTML = b"application/json", b"text/html; charset=utf-8"
 Page = tuple[int, bytes, bytes]
 """Status, content type, body."""
@@ -87,8 +91,8 @@ class Gateway:
         require_json(headers)
         body = await read_body(headers, receive)
         live = self._find(model)  # a body may take its time; who is live now answers
-        release = live.release
-        answers = await self._ask(live, release.schema.decode(body), headers, request_id, started)
+        rows = live.release.schema.decode(body)
+        release, answers = await self._ask(live, rows, lambda schema: schema.decode(body), headers, request_id, started)
         return self._encode(
             PredictResponse(
                 model,
@@ -111,9 +115,12 @@ class Gateway:
         require_json(headers)
         body = await read_body(headers, receive)
         live = self._find(name)
-        schema = live.release.schema
-        rows = read_invocation(body, {**schema.row_types, **schema.optional_types}, schema.max_rows)
-        answers = await self._ask(live, schema.from_plain(rows), headers, request_id, started)
+
+        def decode(schema: RequestSchema) -> Sequence[Any]:
+            rows = read_invocation(body, {**schema.row_types, **schema.optional_types}, schema.max_rows)
+            return schema.from_plain(rows)
+
+        _, answers = await self._ask(live, decode(live.release.schema), decode, headers, request_id, started)
         return self._encode(InvocationsResponse(predictions(answers)))
 
     def docs(self) -> Page:
@@ -144,32 +151,50 @@ class Gateway:
 
     def models(self) -> Page:
         """List what is live."""
-        cards = [model_card(live) for _, live in sorted(self._live.live.items())]
+        cards = [model_card(live, self._live.trials.live.get(model)) for model, live in sorted(self._live.live.items())]
         return HTTPStatus.OK, JSON, self._encode({"models": cards})
 
     def model(self, name: str) -> Page:
         """Describe one model."""
-        return HTTPStatus.OK, JSON, self._encode(model_card(self._find(name)))
+        return HTTPStatus.OK, JSON, self._encode(model_card(self._find(name), self._live.trials.live.get(name)))
 
-    def keep(self, release: LoadedRelease) -> Callable[[Sequence[Call], Sequence[Answers]], None]:
-        """Return what keeps the answers of a release and counts them."""
-        return lambda calls, answers: self._keep(release, calls, answers)
-
-    async def _ask(self, live: LiveRelease, rows: Sequence[Any], headers: Headers, request_id: str, started: float) -> Answers:
+    async def _ask(
+        self,
+        live: LiveRelease,
+        rows: Sequence[Any],
+        decode: Callable[[RequestSchema], Sequence[Any]],
+        headers: Headers,
+        request_id: str,
+        started: float,
+    ) -> tuple[LoadedRelease, Answers]:
+        """Return the answers, and the release that gave them."""
         call = Call(rows, request_id, PROBE if headers.is_probe else CHAMPION, started)
-        answers = await live.batcher.submit(call)
-        live.release.metrics.observe(perf_counter() - started, len(rows))
-        return answers
+        trial = None if headers.is_probe else self._trial(live, rows[0])
+        if trial is not None:
+            call.asked = _asked(trial, rows, decode)
+        if trial is None or trial.event.mode == "shadow":
+            release, answers = live.release, await live.batcher.submit(call)
+        else:
+            answers = await trial.batcher.submit(call)
+            release = trial.challenger.release if call.by_challenger and trial.challenger.release else live.release
+        release.metrics.observe(perf_counter() - started, len(rows))
+        if trial is not None and trial.event.mode == "shadow":
+            self._ask_unseen(trial, call)
+        return release, answers
 
-    def _keep(self, release: LoadedRelease, calls: Sequence[Call], answers: Sequence[Answers]) -> None:
-        records: list[AnswerRecord] = []
-        now_us = time.time_ns() // 1000
-        for call, found in zip(calls, answers, strict=True):
-            records += _records(release, call, found, now_us)
-        self._spool.write(release.model, records)
-        for found in answers:
-            release.metrics.yes += sum(found.decision)
-            release.metrics.reviews += sum(found.review)
+    def _trial(self, live: LiveRelease, row: Any) -> LiveTrial | None:
+        """Return the trial that a request belongs to, if it does."""
+        trial = self._live.trials.live.get(live.release.model)
+        # Between two looks the champion may be another one already.
+        return trial if trial is not None and trial.champion is live.release and trial.asks(row) else None
+
+    def _ask_unseen(self, trial: LiveTrial, call: Call) -> None:
+        """Ask a challenger what nobody waits for; where too much waits already, do not."""
+        if trial.batcher.waiting_rows > MOST_UNSEEN_ROWS:
+            self._counters.of_trial(trial.event)["skipped"] += 1
+            return
+        unseen = Call(call.rows, call.request_id, SHADOW, call.started, call.asked)
+        trial.batcher.submit(unseen).add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _find(self, model: str) -> LiveRelease:
         live = self._live.live.get(model)
@@ -202,29 +227,12 @@ class Gateway:
         return [live.release for _, live in sorted(self._live.live.items())]
 
 
-def _records(release: LoadedRelease, call: Call, answers: Answers, now_us: int) -> list[AnswerRecord]:
-    champion, online, inputs = release.champion, release.online, release.schema.inputs
-    latency = latency_us(call)
-    return [
-        AnswerRecord(
-            request_id=call.request_id,
-            row=row,
-            key=answers.key[row],
-            event_time_us=answers.event_time_us[row],
-            moment_us=answers.moment_us[row],
-            answered_at_us=now_us,
-            role=call.role,
-            release_version=champion.version,
-            bundle_digest=champion.bundle_digest,
-            trained_through_us=release.trained_through_us,
-            online_digest=online.digest,
-            online_as_of_us=release.online_as_of_us,
-            inputs=inputs(sent),
-            features=list(answers.features[row]),
-            probability=answers.probability[row],
-            decision=answers.decision[row],
-            review=answers.review[row],
-            latency_us=latency,
-        )
-        for row, sent in enumerate(call.rows)
-    ]
+def _asked(trial: LiveTrial, rows: Sequence[Any], decode: Callable[[RequestSchema], Sequence[Any]]) -> Asked:
+    """Return what a challenger is asked: the champion's rows where it reads them alike, else the request by its own schema."""
+    challenger = trial.challenger.release
+    if challenger is None or challenger.schema.reads_alike(trial.champion.schema):
+        return Asked(rows)
+    try:
+        return Asked(decode(challenger.schema))
+    except CallError as error:
+        return Asked((), f"the request is none to it: {error.what}")

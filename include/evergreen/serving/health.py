@@ -49,6 +49,16 @@ def gateway_health(models: LiveModels, now: datetime | None = None) -> GatewayHe
                     f"look why <model>.scoring does not publish: evergreen status {model}",
                 )
             )
+    problems += [
+        HealthProblem(
+            model,
+            "the challenger on trial is not loaded; the champion answers alone",
+            trial.challenger.problem,
+            f"look at its rollout: evergreen releases {model}",
+        )
+        for model, trial in sorted(models.trials.live.items())
+        if trial.challenger.problem
+    ]
     if not models.looks:
         return GatewayHealth("starting", False, problems)
     return GatewayHealth("degraded" if problems else "ok", models.is_ready, problems)

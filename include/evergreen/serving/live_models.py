@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from evergreen.errors import EvergreenError, StoreUnavailableError
+from evergreen.errors import EvergreenError
 from evergreen.serving.release_cache import KnownRelease
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from evergreen.results import ChampionVersion
     from evergreen.serving.batching import Batcher
     from evergreen.serving.definition_files import DefinitionFiles
+    from evergreen.serving.live_trials import LiveTrials
     from evergreen.serving.loaded_release import LoadedRelease
     from evergreen.serving.release_caches import ReleaseCaches
     from evergreen.serving.release_source import ReleaseSource
@@ -75,6 +76,7 @@ class LiveModels:
         definitions: How the models' definitions want them served.
         load: Loads a release.
         put_live: Makes a loaded release ready to take requests, before it gets any.
+        trials: Challengers that are tried out beside them.
         models: Serve only these; empty means every model that has a champion.
     """
 
@@ -86,6 +88,7 @@ class LiveModels:
         *,
         load: Callable[[KnownRelease, ModelDefinition], LoadedRelease],
         put_live: Callable[[LoadedRelease, ModelDefinition], Batcher],
+        trials: LiveTrials,
         models: Collection[str] = (),
     ) -> None:
         self._source = source
@@ -93,6 +96,7 @@ class LiveModels:
         self._definitions = definitions
         self._load = load
         self._put_live = put_live
+        self.trials = trials
         self._models = frozenset(models)
         self.live: dict[str, LiveRelease] = {}
         """By model. A request reads it once; a change replaces one entry at a time."""
@@ -155,17 +159,20 @@ class LiveModels:
         try:
             champions = self._source.champions()
             publications = self._source.publications()
+            rollouts = self._source.rollouts()
         except EvergreenError as error:
             if self.registry_problem is None:
                 logger.warning("the registry cannot be asked: %s", error)
             self.registry_problem = error
             self._restore()
+            self.trials.end_expired(datetime.now(UTC))
         else:
             self.registry_problem = None
             # A champion cannot be taken out of the registry, so a model that is missing there is another database's doing.
             for champion in champions:
                 if not self._models or champion.model in self._models:
                     self._bring(champion, publications)
+            self.trials.sync(rollouts, publications, self.live, datetime.now(UTC))
         self.looks += 1
 
     def _bring(self, champion: ChampionVersion, publications: dict[tuple[str, str], OnlineInputsVersion]) -> None:
@@ -187,7 +194,7 @@ class LiveModels:
             if self._is_live(model, wanted) or not self._may_try(model, wanted):
                 return
             self._source.vouch(champion)
-            self._switch(KnownRelease(champion=champion, online=_published(champion, online)), stamp)
+            self._switch(KnownRelease.of(champion, online), stamp)
         except EvergreenError as error:
             self._failed(model, wanted, error)
         except Exception as error:
@@ -218,7 +225,7 @@ class LiveModels:
         started = time.monotonic()
         model = known.champion.model
         definition = self._definitions.load(model)
-        release = self._load(known, definition)
+        release = self.trials.loaded(known, stamp) or self._load(known, definition)
         batcher = self._put_live(release, definition)
         before = self.live.get(model)
         self.live[model] = LiveRelease(release, batcher, definition, stamp, datetime.now(UTC))
@@ -252,17 +259,6 @@ class LiveModels:
         if not again:
             logger.warning("%s stays as it is: %s", model, error)
         self._failures[model] = _Failure(wanted, error, attempts, time.monotonic() + wait)
-
-
-def _published(champion: ChampionVersion, online: OnlineInputsVersion | None) -> OnlineInputsVersion:
-    if online is not None:
-        return online
-    raise StoreUnavailableError(
-        "there are no online inputs for the champion's features",
-        found=f"no publication for version {champion.version} of {champion.model}",
-        allowed="one, which the training publishes after its release and the scoring every night",
-        remedy=f"publish them: evergreen run scoring {champion.model}",
-    )
 
 
 def _not_loadable(champion: ChampionVersion, error: Exception) -> EvergreenError:

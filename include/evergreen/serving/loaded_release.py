@@ -84,6 +84,11 @@ class LoadedRelease:
         return self.champion.model
 
     @property
+    def key_fields(self) -> Sequence[str]:
+        """Fields of a row that make up its key."""
+        return self._features.key_fields
+
+    @property
     def is_quick(self) -> bool:
         """Whether few rows take microseconds."""
         return self._program is not None

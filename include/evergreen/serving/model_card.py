@@ -9,6 +9,24 @@ import msgspec
 
 if TYPE_CHECKING:
     from evergreen.serving.live_models import LiveRelease
+    from evergreen.serving.live_trials import LiveTrial
+
+
+class TrialCard(msgspec.Struct, frozen=True):
+    """A challenger that is tried out beside the release."""
+
+    mode: str
+    """`shadow`, `canary` or `blue_green`."""
+    release_version: str
+    step: int
+    steps: int
+    share: float
+    """Part of the callers that it is asked for."""
+    is_paused: bool
+    is_loaded: bool
+    """Whether this worker could load it."""
+    is_stopped: bool
+    """Whether this worker does not ask it for a while, because it kept failing."""
 
 
 class ModelCard(msgspec.Struct, frozen=True):
@@ -36,10 +54,11 @@ class ModelCard(msgspec.Struct, frozen=True):
     """Joined columns that may be sent in place of what was published."""
     required_values: list[str]
     """Fields that may not be null."""
+    rollout: TrialCard | None = None
 
 
-def model_card(live: LiveRelease) -> ModelCard:
-    """Return the card of a live release."""
+def model_card(live: LiveRelease, trial: LiveTrial | None) -> ModelCard:
+    """Return the card of a live release, and of the challenger beside it."""
     release, now = live.release, datetime.now(UTC)
     band = release.serving.review
     return ModelCard(
@@ -60,6 +79,21 @@ def model_card(live: LiveRelease) -> ModelCard:
         fields=release.schema.row_types,
         optional_fields=release.schema.optional_types,
         required_values=sorted(release.schema.required_values),
+        rollout=None if trial is None else _trial_card(trial),
+    )
+
+
+def _trial_card(trial: LiveTrial) -> TrialCard:
+    event = trial.event
+    return TrialCard(
+        mode=event.mode,
+        release_version=event.version,
+        step=event.step,
+        steps=event.steps,
+        share=event.share,
+        is_paused=event.is_paused,
+        is_loaded=trial.challenger.release is not None,
+        is_stopped=trial.challenger.breaker.is_open,
     )
 
 

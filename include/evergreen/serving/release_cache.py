@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
-from evergreen.errors import DigestMismatchError
+from evergreen.errors import DigestMismatchError, StoreUnavailableError
 from evergreen.files import Files, join_uri
 from evergreen.predictors.bundle import read_bundle, write_bundle
 from evergreen.registry.online_versions import OnlineInputsVersion
@@ -36,6 +36,22 @@ class KnownRelease(Result):
     format: Literal[1] = 1
     champion: ChampionVersion
     online: OnlineInputsVersion
+
+    @classmethod
+    def of(cls, champion: ChampionVersion, online: OnlineInputsVersion | None) -> KnownRelease:
+        """Return a version with the newest publication for its features.
+
+        Raises:
+            StoreUnavailableError: There is none.
+        """
+        if online is not None:
+            return cls(champion=champion, online=online)
+        raise StoreUnavailableError(
+            "there are no online inputs for the release's features",
+            found=f"no publication for version {champion.version} of {champion.model}",
+            allowed="one, which the training publishes with its release and the scoring every night",
+            remedy=f"publish them: evergreen run scoring {champion.model}",
+        )
 
 
 class ReleaseCache:

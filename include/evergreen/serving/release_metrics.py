@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evergreen.serving.answers import Answers
 
 LATENCY_BOUNDS_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Upper bounds of the latency histogram, each itself inside."""
@@ -35,3 +39,8 @@ class ReleaseMetrics:
         self.rows += rows
         self.latency_seconds += seconds
         self.buckets[bisect_left(LATENCY_BOUNDS_SECONDS, seconds)] += 1
+
+    def count(self, answers: Answers) -> None:
+        """Count what was decided."""
+        self.yes += sum(answers.decision)
+        self.reviews += sum(answers.review)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evergreen.errors import StoreUnavailableError
+from evergreen.errors import StoreUnavailableError, UndecidedError
 from evergreen.registry.database import Database
 from evergreen.registry.online_versions import OnlineVersionStore
 from evergreen.registry.releases import ReleaseRegistry
+from evergreen.registry.rollouts import RolloutStore
 
 if TYPE_CHECKING:
     from evergreen.registry.online_versions import OnlineInputsVersion
+    from evergreen.registry.rollout_events import RolloutEvent
     from evergreen.results import ChampionVersion
     from evergreen.settings import Settings
 
@@ -25,6 +27,7 @@ class ReleaseSource:
     def __init__(self, settings: Settings) -> None:
         self._database = Database(settings.database_url)
         self._registry = ReleaseRegistry(settings)
+        self._rollouts = RolloutStore(settings.database_url)
         self._online = OnlineVersionStore(settings.database_url)
 
     def champions(self) -> list[ChampionVersion]:
@@ -49,6 +52,31 @@ class ReleaseSource:
             StoreUnavailableError: The database did not answer.
         """
         return {(version.model, version.features_key): version for version in self._online.newest_all()}
+
+    def rollouts(self) -> list[RolloutEvent]:
+        """Return where the rollout of every model stands that has not ended.
+
+        Raises:
+            StoreUnavailableError: The database did not answer.
+        """
+        return self._rollouts.all_current()
+
+    def registered(self, model: str, version: str) -> ChampionVersion:
+        """Return a version, champion or not.
+
+        Raises:
+            UndecidedError: There is none.
+            StoreUnavailableError: The database did not answer.
+        """
+        found = self._registry.version(model, version)
+        if found is not None:
+            return found
+        raise UndecidedError(
+            "a challenger is on trial that nobody registered",
+            found=f"version {version} of {model}",
+            allowed="a version written by the `register` stage",
+            remedy=f"take it back: evergreen rollback {model} --reason …",
+        )
 
     def vouch(self, champion: ChampionVersion) -> None:
         """Make sure that a decision allows a champion.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import lru_cache
 from http import HTTPStatus
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -18,7 +19,7 @@ from evergreen.serving.refusals import refusal
 from evergreen.serving.request_problems import FIRST_YEAR, LAST_YEAR, MAX_PROBLEMS, RowReader
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from evergreen.errors import CallError, FieldProblem
 
@@ -56,16 +57,22 @@ class RequestSchema:
         self.optional_types = dict(optional_types)
         self.required_values = frozenset(required_values)
         self.max_rows = max_rows
-        names = [*row_types, *optional_types]
-        # A column may be called anything; an attribute may not.
-        self._attributes = {name: f"f{position}" for position, name in enumerate(names)}
+        self._attributes = _attributes([*row_types, *optional_types])
         self._getters = {name: attrgetter(attribute) for name, attribute in self._attributes.items()}
         self._own = [(name, self._getters[name]) for name in row_types]
         self._timestamps = [self._getters[name] for name, kind in row_types.items() if kind == "timestamp"]
-        self._row, self._wide_row = self._row_types()
+        self._row, self._wide_row = _row_types(tuple(row_types.items()), tuple(optional_types.items()), self.required_values)
         self._decoders = [(msgspec.json.Decoder(row), msgspec.json.Decoder(_many(row))) for row in (self._row, self._wide_row)]
         self._lists: tuple[Any, Any] = (list[self._row], list[self._wide_row])  # type: ignore[name-defined]
         self._reader = RowReader(self.row_types, self.optional_types, self.required_values)
+
+    def reads_alike(self, other: RequestSchema) -> bool:
+        """Return whether rows decoded by another schema are rows of this one."""
+        return self._row is other._row and self._wide_row is other._wide_row and other.max_rows <= self.max_rows
+
+    def values(self, row: Any, names: Sequence[str]) -> list[object]:
+        """Return what a row sent in some fields."""
+        return [self._getters[name](row) for name in names]
 
     def decode(self, body: bytes) -> Sequence[Any]:
         """Return the rows of a body: `{"rows": [{…}, …]}` or one row `{…}`.
@@ -121,23 +128,6 @@ class RequestSchema:
         values = {name: getter(row) for name, getter in self._getters.items()}
         return {name: value for name, value in values.items() if value is not msgspec.UNSET}
 
-    def _row_types(self) -> tuple[type[Any], type[Any]]:
-        """Return two types: rows of the table's own columns, which are nearly all, and rows with joined columns beside them."""
-        own: list[tuple[str, Any]] = []
-        for name, kind in self.row_types.items():
-            own.append((self._attributes[name], TYPES[kind] if name in self.required_values else TYPES[kind] | None))
-        joined = [
-            (self._attributes[name], TYPES[kind] | None | msgspec.UnsetType, msgspec.UNSET)
-            for name, kind in self.optional_types.items()
-        ]
-        options: Any = {
-            "rename": {attribute: name for name, attribute in self._attributes.items()},
-            "forbid_unknown_fields": True,
-            "frozen": True,
-            "gc": False,
-        }
-        return msgspec.defstruct("RequestRow", own, **options), msgspec.defstruct("WideRequestRow", [*own, *joined], **options)
-
     def _decode(self, body: bytes, several: bool) -> Sequence[Any]:
         for one, many in self._decoders:
             try:
@@ -181,6 +171,33 @@ class RequestSchema:
             if not count
             else "split them over several requests; they may be sent at the same time",
         )
+
+
+@lru_cache(maxsize=256)
+def _row_types(
+    row_types: tuple[tuple[str, str], ...], optional_types: tuple[tuple[str, str], ...], required_values: frozenset[str]
+) -> tuple[type[Any], type[Any]]:
+    """Return two types: rows of the table's own columns, which are nearly all, and rows with joined columns beside them.
+
+    Schemas of the same fields share them, so that rows decoded once can be asked of several releases.
+    """
+    attributes = _attributes(name for name, _ in (*row_types, *optional_types))
+    own: list[tuple[str, Any]] = []
+    for name, kind in row_types:
+        own.append((attributes[name], TYPES[kind] if name in required_values else TYPES[kind] | None))
+    joined = [(attributes[name], TYPES[kind] | None | msgspec.UnsetType, msgspec.UNSET) for name, kind in optional_types]
+    options: Any = {
+        "rename": {attribute: name for name, attribute in attributes.items()},
+        "forbid_unknown_fields": True,
+        "frozen": True,
+        "gc": False,
+    }
+    return msgspec.defstruct("RequestRow", own, **options), msgspec.defstruct("WideRequestRow", [*own, *joined], **options)
+
+
+def _attributes(names: Iterable[str]) -> dict[str, str]:
+    """Return an attribute for each field: a column may be called anything, an attribute may not."""
+    return {name: f"f{position}" for position, name in enumerate(names)}
 
 
 def _many(row: type[Any]) -> type[Any]:

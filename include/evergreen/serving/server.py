@@ -17,11 +17,14 @@ from uvicorn.supervisors import Multiprocess
 
 from evergreen.errors import StackError
 from evergreen.files import Files
+from evergreen.serving.answering import Alone
 from evergreen.serving.app import GatewayApp
 from evergreen.serving.batching import Batcher
 from evergreen.serving.definition_files import DefinitionFiles
 from evergreen.serving.gateway import Gateway
+from evergreen.serving.keeping import AnswerKeeper
 from evergreen.serving.live_models import LiveModels
+from evergreen.serving.live_trials import LiveTrials
 from evergreen.serving.log import AnsweringRelease, AnswerSpool
 from evergreen.serving.release_caches import ReleaseCaches
 from evergreen.serving.release_loading import load_release
@@ -115,6 +118,7 @@ def create_gateway(settings: Settings, models: Collection[str] = ()) -> Gateway:
     counters = WorkerMetrics(folder / "workers")
     spool = AnswerSpool.open(settings)
     caches = ReleaseCaches(folder / "cache", Files.from_settings(settings))
+    keeper = AnswerKeeper(spool, counters)
     threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="features")
 
     def load(known: KnownRelease, definition: ModelDefinition) -> LoadedRelease:
@@ -125,12 +129,17 @@ def create_gateway(settings: Settings, models: Collection[str] = ()) -> Gateway:
     def put_live(release: LoadedRelease, definition: ModelDefinition) -> Batcher:
         spool.open_log(release.model, definition.serving)
         spool.announce(release.model, AnsweringRelease.of(release.champion.bundle_digest, release.manifest))
-        return Batcher(release.answer, gateway.keep(release), executor=threads, is_quick=release.is_quick)
+        return Batcher(Alone(release.answer, keeper.of(release), executor=threads, is_quick=release.is_quick))
 
-    definitions = DefinitionFiles(settings.definitions_dir)
-    live = LiveModels(ReleaseSource(settings), caches, definitions, load=load, put_live=put_live, models=models)
-    gateway = Gateway(live, spool, counters, version("evergreen"))
-    return gateway
+    def load_on_trial(known: KnownRelease, definition: ModelDefinition) -> LoadedRelease:
+        release = load(known, definition)
+        spool.announce(release.model, AnsweringRelease.of(release.champion.bundle_digest, release.manifest))
+        return release
+
+    definitions, source = DefinitionFiles(settings.definitions_dir), ReleaseSource(settings)
+    trials = LiveTrials(source, caches, load=load_on_trial, keep=keeper.of_both, executor=threads)
+    live = LiveModels(source, caches, definitions, load=load, put_live=put_live, trials=trials, models=models)
+    return Gateway(live, spool, counters, version("evergreen"))
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -6,6 +6,7 @@ import os
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,13 +20,25 @@ from evergreen.serving.release_metrics import LATENCY_BOUNDS_SECONDS, ReleaseMet
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from evergreen.registry.rollout_events import RolloutEvent
     from evergreen.serving.live_models import LiveModels, LiveRelease
+    from evergreen.serving.live_trials import LiveTrial
     from evergreen.serving.log import AnswerSpool
 
 _SAMPLES = msgspec.msgpack.Decoder(list[Sample])
 _SUFFIX = ".metrics"
 _KEPT_RELEASES = 50
 """Releases whose counters go on being shown; those that were live last."""
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What came of asking one challenger."""
+
+    rollout_id: str
+    version: str
+    outcomes: Counter[str]
+    """Requests by `canary`, `shadow`, `blue_green`, `failed` and `skipped`."""
 
 
 class WorkerMetrics:
@@ -42,6 +55,9 @@ class WorkerMetrics:
         """Requests by model and HTTP status; the model is empty where none was meant."""
         self.errors: Counter[tuple[str, str]] = Counter()
         """Refused requests by model and kind."""
+        self.worker_mb = resident_bytes() / 2**20
+        """Memory of this worker, as of the last look."""
+        self._trials: dict[str, _Trial] = {}
         self._started = time.time()
 
     def of_release(self, model: str, version: str) -> ReleaseMetrics:
@@ -51,6 +67,13 @@ class WorkerMetrics:
         while len(self._releases) > _KEPT_RELEASES:
             self._releases.pop(next(iter(self._releases)))
         return found
+
+    def of_trial(self, event: RolloutEvent) -> Counter[str]:
+        """Return the outcomes of a model's newest rollout; the same ones as it goes from step to step."""
+        found = self._trials.get(event.model)
+        if found is None or found.rollout_id != event.rollout_id:
+            found = self._trials[event.model] = _Trial(event.rollout_id, event.version, Counter())
+        return found.outcomes
 
     def samples(self, models: LiveModels, spool: AnswerSpool) -> list[Sample]:
         """Return everything this worker has to say."""
@@ -64,6 +87,14 @@ class WorkerMetrics:
         ]
         for (model, version), metrics in list(self._releases.items()):
             found += _of_release({"model": model, "release": version}, metrics)
+        for model, trial in list(self._trials.items()):
+            labels = {"model": model, "release": trial.version}
+            found += [
+                Sample("trial_requests_total", {**labels, "outcome": what}, count)
+                for what, count in sorted(trial.outcomes.copy().items())
+            ]
+        for trial_now in list(models.trials.live.values()):
+            found += _of_live_trial(trial_now)
         now = datetime.now(UTC)
         for live in list(models.live.values()):
             found += _of_live(live, now)
@@ -74,6 +105,7 @@ class WorkerMetrics:
 
     def publish(self, models: LiveModels, spool: AnswerSpool) -> None:
         """Leave this worker's counters where the others find them."""
+        self.worker_mb = resident_bytes() / 2**20
         data = msgspec.msgpack.encode(self.samples(models, spool))
         temporary = self._own.with_suffix(".new")
         with suppress(OSError):  # counters are not worth a request
@@ -151,6 +183,13 @@ def _of_live(live: LiveRelease, now: datetime) -> Iterator[Sample]:
     yield Sample("feature_age_seconds", labels, live.feature_age_seconds(now))
     yield Sample("feature_age_limit_seconds", labels, release.serving.max_feature_age.total_seconds())
     yield Sample("live_since_timestamp_seconds", labels, live.since.timestamp())
+
+
+def _of_live_trial(trial: LiveTrial) -> Iterator[Sample]:
+    labels = {"model": trial.event.model, "release": trial.event.version}
+    yield Sample("trial_share", {**labels, "mode": trial.event.mode}, trial.event.share)
+    yield Sample("trial_loaded", labels, float(trial.challenger.release is not None))
+    yield Sample("trial_stopped", labels, float(trial.challenger.breaker.is_open))
 
 
 def _of_worker(models: LiveModels, started: float) -> Iterator[Sample]:

@@ -10,8 +10,9 @@ import pytest
 
 from evergreen.errors import CallError, FeatureError, StoreUnavailableError
 from evergreen.serving import batching
+from evergreen.serving.answering import Alone, Call
 from evergreen.serving.answers import Answers
-from evergreen.serving.batching import Batcher, Call
+from evergreen.serving.batching import Batcher
 
 
 class Narrow(int):
@@ -50,7 +51,7 @@ class Computing:
             raise FeatureError("no", found="f", allowed="a", remedy="r")
         return answers(rows)
 
-    def keep(self, calls, found):
+    def keep(self, calls, found, took_us):
         self.kept += [key for one in found for key in one.key]
 
 
@@ -59,7 +60,7 @@ def run(requests, *, computing, is_quick=True, keep=None):
 
     async def main():
         with ThreadPoolExecutor(1) as executor:
-            batcher = Batcher(computing, keep or computing.keep, executor=executor, is_quick=is_quick)
+            batcher = Batcher(Alone(computing, keep or computing.keep, executor=executor, is_quick=is_quick))
             calls = [Call(rows, f"r{n}", "champion", perf_counter()) for n, rows in enumerate(requests)]
             return await asyncio.gather(*(batcher.submit(call) for call in calls), return_exceptions=True), batcher
 
@@ -82,7 +83,7 @@ def test_slow_features_leave_the_event_loop_alone_and_later_requests_are_gathere
 
     async def main():
         with ThreadPoolExecutor(1) as executor:
-            batcher = Batcher(computing, computing.keep, executor=executor, is_quick=False)
+            batcher = Batcher(Alone(computing, computing.keep, executor=executor, is_quick=False))
             first = batcher.submit(Call([Narrow(1)], "a", "champion", perf_counter()))
             await asyncio.sleep(0.01)
             later = []
@@ -121,7 +122,7 @@ def test_a_bad_request_fails_alone(is_quick):
 
 
 def test_what_cannot_be_kept_is_not_answered():
-    def keep(calls, found):
+    def keep(calls, found, took_us):
         raise StoreUnavailableError("full", found="f", allowed="a", remedy="r")
 
     found, _ = run([[Narrow(1)], [Narrow(2)]], computing=Computing(), keep=keep)
@@ -134,7 +135,7 @@ def test_too_many_waiting_rows_are_refused(monkeypatch):
     async def main():
         with ThreadPoolExecutor(1) as executor:
             computing = Computing()
-            batcher = Batcher(computing, computing.keep, executor=executor, is_quick=True)
+            batcher = Batcher(Alone(computing, computing.keep, executor=executor, is_quick=True))
             taken = [batcher.submit(Call([Narrow(n)], "a", "champion", perf_counter())) for n in range(3)]
             with pytest.raises(CallError) as caught:
                 batcher.submit(Call([Narrow(9)], "a", "champion", perf_counter()))
@@ -149,3 +150,29 @@ def test_batches_are_bounded(monkeypatch):
     computing = Computing()
     run([[Narrow(1), Narrow(2)], [Narrow(3), Narrow(4)], [Narrow(5)]], computing=computing)
     assert computing.batches == [[1, 2], [3, 4, 5]]
+
+
+class Broken:
+    """Answers nobody at first: its own mistake, not a request's."""
+
+    is_quick = True
+
+    def __init__(self):
+        self.batches = 0
+
+    def at_once(self, calls):
+        self.batches += 1
+        if self.batches == 1:
+            raise ZeroDivisionError
+        return [(call, answers(call.rows)) for call in calls]
+
+
+def test_a_batch_that_goes_wrong_as_a_whole_holds_up_nobody_after_it():
+    async def main():
+        batcher = Batcher(Broken())
+        with pytest.raises(CallError) as caught:
+            await batcher.submit(Call([Narrow(1)], "a", "champion", perf_counter()))
+        assert caught.value.status == 500
+        return await asyncio.wait_for(batcher.submit(Call([Narrow(2)], "b", "champion", perf_counter())), 5)
+
+    assert list(asyncio.run(main()).key) == ["2"]

@@ -11,6 +11,7 @@ from evergreen.results import ChampionVersion
 from evergreen.serving import live_models
 from evergreen.serving.health import gateway_health
 from evergreen.serving.live_models import LiveModels
+from evergreen.serving.live_trials import LiveTrials
 from evergreen.serving.release_cache import KnownRelease
 
 NIGHT = datetime(2026, 4, 1, 7, tzinfo=UTC)
@@ -51,6 +52,7 @@ class World:
         self.champions_, self.publications_, self.remembered_ = [champion()], [published()], {}
         self.away = self.vouching = self.loading = None
         self.loads, self.stamp_ = [], "stamp-1"
+        self.rollouts_ = []
 
     def champions(self):
         if self.away:
@@ -90,8 +92,15 @@ class World:
             champion=known.champion, online=known.online, features_as_of=str(known.online.as_of), serving=serving
         )
 
+    def rollouts(self):
+        return self.rollouts_
+
+    def registered(self, model, version):
+        return champion(version, model)
+
     def models(self, **options):
-        return LiveModels(self, self, self, load=self.load_release, put_live=lambda *_: object(), **options)
+        trials = LiveTrials(self, self, load=self.load_release, keep=lambda *_: None, executor=None)
+        return LiveModels(self, self, self, load=self.load_release, put_live=lambda *_: object(), trials=trials, **options)
 
 
 @pytest.fixture

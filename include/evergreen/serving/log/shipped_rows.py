@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from evergreen.serving.log.record import PROBE
+from evergreen.serving.log.record import FAILED, PROBE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,13 +33,14 @@ def served_rows(answers: Iterable[AnswerRecord], releases: Mapping[str, Answerin
     from evergreen.tables.day_rows import DAY
     from evergreen.tables.served_columns import SERVED
 
-    by_release: dict[str, list[AnswerRecord]] = defaultdict(list)
+    # Who has not answered has no features.
+    by_release: dict[tuple[str, bool], list[AnswerRecord]] = defaultdict(list)
     for answer in answers:
         if answer.role != PROBE:
-            by_release[answer.bundle_digest].append(answer)
+            by_release[answer.bundle_digest, answer.role != FAILED].append(answer)
     if not by_release:
         return pa.schema([*SERVED, (DAY, pa.string())]).empty_table()
-    tables = [_of_one_release(found, releases[digest]) for digest, found in sorted(by_release.items())]
+    tables = [_of_one_release(found, releases[digest], has) for (digest, has), found in sorted(by_release.items())]
     return pa.concat_tables(tables, promote_options="default")
 
 
@@ -48,7 +49,7 @@ def local_day(microseconds: int, zone: ZoneInfo) -> str:
     return (_EPOCH + timedelta(microseconds=microseconds)).astimezone(zone).date().isoformat()
 
 
-def _of_one_release(answers: list[AnswerRecord], release: AnsweringRelease) -> pa.Table:
+def _of_one_release(answers: list[AnswerRecord], release: AnsweringRelease, has_features: bool) -> pa.Table:
     import pyarrow as pa
 
     from evergreen.tables.day_rows import DAY
@@ -84,7 +85,7 @@ def _of_one_release(answers: list[AnswerRecord], release: AnsweringRelease) -> p
     columns = {name: pa.array(values[name], kind) for name, kind in SERVED}
     columns[DAY] = pa.array([local_day(each.event_time_us, zone) for each in answers], pa.string())
     features = list(zip(*(each.features for each in answers), strict=True))
-    for place, name in enumerate(release.features):
+    for place, name in enumerate(release.features if has_features else ()):
         numeric = place < len(release.numeric)
         kind = pa.float64() if numeric else pa.string()
         columns[(NUMBER if numeric else TEXT) + name] = pa.array(features[place], kind, from_pandas=True)
