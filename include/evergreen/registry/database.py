@@ -6,17 +6,18 @@ import sqlite3
 import time
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool
 
+from evergreen.digests import digest_bytes
 from evergreen.errors import RegistryError, StoreUnavailableError
 from evergreen.registry.schema import SCHEMA_VERSION, bring_up_to_date, stored_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.pool import ConnectionPoolEntry
@@ -24,8 +25,13 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT_SECONDS = 30.0
 """How long a writer waits for the one before it on SQLite; a transaction of ours takes milliseconds."""
 
+MOST_ATTEMPTS = 100
+"""How often a write may lose its key to another one; each time the winner's rows are there to be seen."""
+
 _SCHEMA_LOCK = 7_206_311_849
 """Key of PostgreSQL's advisory lock under which the tables are made; any fixed number."""
+
+_Kept = TypeVar("_Kept")
 
 
 class Database:
@@ -64,15 +70,44 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, *, turn: str = "") -> Iterator[Connection]:
         """Open a transaction that commits whole or not at all; on SQLite it takes the write lock at its first breath.
+
+        Args:
+            turn: Transactions of one name come one after the other, and each sees what those before it wrote: for rules that
+                rest on more rows than they write. On SQLite every write is so.
 
         Raises:
             StoreUnavailableError: The database did not answer, or was busy for longer than `BUSY_TIMEOUT_SECONDS`.
         """
         self._make_tables()
         with self._answering(), _begin_to_write(self._engine) as connection:
+            if turn and self._engine.dialect.name == "postgresql":
+                _wait_for_turn(connection, _turn_key(turn))
             yield connection
+
+    def write(self, work: Callable[[Connection], _Kept], *, turn: str = "") -> _Kept:
+        """Do work in a transaction, and again in a new one where somebody else wrote its keys first.
+
+        That happens on PostgreSQL, where looking locks nobody out. The work looks before it writes, so that the next time it
+        finds the other's rows.
+
+        Args:
+            work: What to do; it may be called more than once.
+            turn: As for `writing`.
+
+        Raises:
+            sqlalchemy.exc.IntegrityError: The work broke a rule of the database each time.
+            StoreUnavailableError: The database did not answer.
+        """
+        for _ in range(MOST_ATTEMPTS - 1):
+            try:
+                with self.writing(turn=turn) as connection:
+                    return work(connection)
+            except IntegrityError:
+                continue
+        with self.writing(turn=turn) as connection:
+            return work(connection)
 
     def _make_tables(self) -> None:
         if self._has_tables:
@@ -144,6 +179,18 @@ def _begin_to_write(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def _wait_for_turn(connection: Connection, key: int) -> None:
+    """Take PostgreSQL's advisory lock `key` until the transaction ends; the transaction must be at its very beginning."""
+    # Whoever waited for the lock must see what its holder wrote.
+    connection.execute(text("SET TRANSACTION ISOLATION LEVEL READ COMMITTED"))
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+def _turn_key(turn: str) -> int:
+    """Return a name as the signed 64-bit number that PostgreSQL's advisory locks go by."""
+    return int(digest_bytes(turn.encode())[:16], 16) - 2**63
+
+
 def _bring_up_to_date_under_lock(engine: Engine) -> int | None:
     """Make what is missing, unless somebody else has done it meanwhile; return the version that is there afterwards."""
     path = _sqlite_path(engine)
@@ -151,9 +198,7 @@ def _bring_up_to_date_under_lock(engine: Engine) -> int | None:
         _use_write_ahead_log(path)
     with _begin_to_write(engine) as connection:
         if engine.dialect.name == "postgresql":
-            # Whoever waited for the lock must see what its holder made.
-            connection.execute(text("SET TRANSACTION ISOLATION LEVEL READ COMMITTED"))
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
+            _wait_for_turn(connection, _SCHEMA_LOCK)
         bring_up_to_date(connection)
         return stored_version(connection)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from evergreen.errors import PromotionConflictError, RegistryError, UndecidedError
-from evergreen.registry.decisions import find_decision
+from evergreen.errors import RegistryError, UndecidedError
+from evergreen.registry.preconditions import named, require_champion, require_compared_with, require_vouched
+from evergreen.registry.rollout_moves import end_with_champion, require_on_trial
 from evergreen.registry.timeline import (
     ReleaseEvent,
     append_event,
@@ -15,14 +16,15 @@ from evergreen.registry.timeline import (
     event_of_version,
     latest_event,
 )
-from evergreen.registry.version_rows import find_version
-from evergreen.registry.vouching import require_decision
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from evergreen.registry.decisions import DecisionRecord
     from evergreen.results import ChampionVersion
+
+Trial = Literal["none", "on", "over"]
+"""What a promotion asks of the challenger's rollout. `none`: nothing. `on`: nobody has ended it. `over`: it is at its last step
+besides, and not paused."""
 
 _REASON_CHARACTERS = 1000
 
@@ -36,33 +38,45 @@ def promote(
     *,
     rollout: str,
     actor: str,
+    trial: Trial = "none",
+    reason: str = "",
+    request_id: str | None = None,
 ) -> ReleaseEvent:
-    """Make a version the champion, if the champion is still the one it was judged against.
+    """Make a version the champion, if the champion is still the one it was judged against; the model's rollout ends with it.
 
     A decision promotes once. Asking again while its version is the champion changes nothing; asking again after somebody took
     that version back is refused, so that a repeated task never undoes a rollback.
 
+    Args:
+        connection: A transaction that may write.
+        model: Name of the model.
+        version: The version's number.
+        decision_id: The decision that allows it.
+        expected_champion: The champion that it was judged against; None: there is none yet.
+        rollout: How it came to this.
+        actor: Who asks.
+        trial: What is asked of the decision's rollout.
+        reason: Why, in words; empty for the decision's reasons.
+        request_id: Names the request.
+
     Raises:
-        UndecidedError: No decision allows it, or the decision was used and taken back.
+        UndecidedError: No decision allows it, the decision was used and taken back, or the challenger is not on `trial`.
         PromotionConflictError: The champion is another one by now.
+        RegistryError: The trial is not over.
     """
-    candidate = _known_version(connection, model, version)
-    decision = _vouched(connection, candidate, decision_id)
+    candidate, decision = require_vouched(connection, model, version, decision_id)
     current = latest_event(connection, model)
     used = event_of_decision(connection, model, decision_id)
     if used is not None:
         return _used_decision(used, current)
-    found = current.version if current else None
-    if decision.champion_version != expected_champion:
-        raise UndecidedError(
-            "the decision was taken against another champion",
-            found=f"decision {decision_id} compares with {_named(decision.champion_version)}",
-            allowed=f"a decision that compares with {_named(expected_champion)}",
-            remedy="hand on the verdict's own champion_version, or let the gate decide again",
-        )
-    _require_champion(model, found, expected_champion)
-    event = _next_event(candidate, current, "promote", reason="; ".join(decision.reasons), rollout=rollout, actor=actor)
+    require_compared_with(decision, expected_champion)
+    require_champion(model, current.version if current else None, expected_champion)
+    if trial != "none":
+        require_on_trial(connection, model, decision_id, to_the_end=trial == "over")
+    why = reason or "; ".join(decision.reasons)
+    event = _next_event(candidate, current, "promote", reason=why, rollout=rollout, actor=actor, request_id=request_id)
     append_event(connection, event)
+    end_with_champion(connection, event)
     return event
 
 
@@ -76,7 +90,7 @@ def roll_back(
     actor: str,
     request_id: str | None,
 ) -> ReleaseEvent:
-    """Make an earlier champion the champion again: by default the one before the present one.
+    """Make an earlier champion the champion again: by default the one before the present one. The model's rollout ends too.
 
     Args:
         connection: A transaction that may write.
@@ -98,6 +112,7 @@ def roll_back(
     current, target = plan_rollback(connection, model, to_version=to_version, expected_champion=expected_champion)
     event = _next_event(target, current, "rollback", reason=reason, rollout="direct", actor=actor, request_id=request_id)
     append_event(connection, event)
+    end_with_champion(connection, event)
     return event
 
 
@@ -114,9 +129,8 @@ def plan_rollback(
             remedy=f"train a first champion: evergreen run training {model}",
         )
     if expected_champion is not None:
-        _require_champion(model, current.version, expected_champion)
-    target = _known_version(connection, model, _rollback_target(connection, current, to_version))
-    _vouched(connection, target, target.decision_id)
+        require_champion(model, current.version, expected_champion)
+    target, _ = require_vouched(connection, model, _rollback_target(connection, current, to_version))
     return current, target
 
 
@@ -140,7 +154,7 @@ def _rollback_target(connection: Connection, current: ReleaseEvent, to_version: 
         raise UndecidedError(
             "a rollback goes to a version that was champion before",
             found=f"version {target} of {current.model}, which never was",
-            allowed=f"the previous version, {_named(current.previous_version)}, or an earlier champion",
+            allowed=f"the previous version, {named(current.previous_version)}, or an earlier champion",
             remedy=f"list them: evergreen status {current.model}",
         )
     return target
@@ -156,34 +170,6 @@ def _used_decision(used: ReleaseEvent, current: ReleaseEvent | None) -> ReleaseE
         allowed="a decision promotes once",
         remedy=f"to bring it back on purpose: evergreen rollback {used.model} --to-version {used.version} --reason …",
     )
-
-
-def _require_champion(model: str, found: str | None, expected: str | None) -> None:
-    if found == expected:
-        return
-    raise PromotionConflictError(
-        "somebody else moved the champion meanwhile",
-        found=f"the champion of {model} is {_named(found)}",
-        allowed=f"{_named(expected)}, which the challenger was judged against",
-        remedy="run the training again: the gate then compares with the new champion",
-    )
-
-
-def _known_version(connection: Connection, model: str, version: str) -> ChampionVersion:
-    found = find_version(connection, model, version)
-    if found is None:
-        raise UndecidedError(
-            "the version is not one that Evergreen registered",
-            found=f"version {version} of {model}",
-            allowed="a version written by the `register` stage, with its digest and decision",
-            remedy=f"run the training so that it registers one: evergreen run training {model}",
-        )
-    return found
-
-
-def _vouched(connection: Connection, version: ChampionVersion, decision_id: str) -> DecisionRecord:
-    record = find_decision(connection, decision_id)
-    return require_decision(record, decision_id=decision_id, model=version.model, bundle_digest=version.bundle_digest)
 
 
 def _next_event(
@@ -209,7 +195,3 @@ def _next_event(
         request_id=request_id or None,
         happened_at=datetime.now(UTC),
     )
-
-
-def _named(version: str | None) -> str:
-    return f"version {version}" if version else "no champion"

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 _NOT_IN_ID = ("revision", "evidence_uri", "report_uri", "recorded_at")
 """How often and where a decision was written down is no part of what was decided."""
-_MOST_TRIES = 100
-"""Each lost race means that another revision of the same night was written; nobody has a hundred."""
 
 
 class Arrival(Result):
@@ -64,13 +62,7 @@ class NightStore:
             DigestMismatchError: A kept decision of this night was changed.
             StoreUnavailableError: The database did not answer.
         """
-        for _ in range(_MOST_TRIES - 1):
-            try:
-                return self._record(decision)
-            except IntegrityError:
-                # Somebody wrote this revision first (on PostgreSQL, where looking locks nobody out): look again.
-                continue
-        return self._record(decision)
+        return self._database.write(lambda connection: _record(connection, decision))
 
     def get(self, decision_id: str) -> NightDecision | None:
         """Return a decision by its id, None when there is none.
@@ -208,23 +200,23 @@ class NightStore:
                 if connection.execute(known).scalar_one_or_none() is None:
                     raise
 
-    def _record(self, decision: NightDecision) -> NightDecision:
-        new_id = decision_id(decision)
-        with self._database.writing() as connection:
-            same_night = (nights.c.model == decision.model) & (nights.c.as_of == decision.as_of)
-            kept = _read(connection, select(nights).where(same_night).order_by(nights.c.revision))
-            # A training may have begun: nothing that is found out later changes what this night has done.
-            for standing in (*(k for k in kept if k.action is Action.RETRAIN), *(k for k in kept if decision_id(k) == new_id)):
-                return standing
-            stamped = decision.model_copy(update={"revision": len(kept) + 1, "recorded_at": datetime.now(UTC)})
-            moments = {"as_of": stamped.as_of, "recorded_at": stamped.recorded_at}
-            values = stamped.model_dump(mode="json", exclude={"format"}) | moments
-            connection.execute(insert(nights).values(values | {"id": new_id}))
-        return stamped
-
     def _read(self, query: Select[tuple[object, ...]]) -> list[NightDecision]:
         with self._database.reading() as connection:
             return _read(connection, query)
+
+
+def _record(connection: Connection, decision: NightDecision) -> NightDecision:
+    new_id = decision_id(decision)
+    same_night = (nights.c.model == decision.model) & (nights.c.as_of == decision.as_of)
+    kept = _read(connection, select(nights).where(same_night).order_by(nights.c.revision))
+    # A training may have begun: nothing that is found out later changes what this night has done.
+    for standing in (*(k for k in kept if k.action is Action.RETRAIN), *(k for k in kept if decision_id(k) == new_id)):
+        return standing
+    stamped = decision.model_copy(update={"revision": len(kept) + 1, "recorded_at": datetime.now(UTC)})
+    moments = {"as_of": stamped.as_of, "recorded_at": stamped.recorded_at}
+    values = stamped.model_dump(mode="json", exclude={"format"}) | moments
+    connection.execute(insert(nights).values(values | {"id": new_id}))
+    return stamped
 
 
 def _standing(model: str) -> Select[tuple[object, ...]]:

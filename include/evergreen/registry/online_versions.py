@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import AwareDatetime
 from sqlalchemy import func, insert, select
-from sqlalchemy.exc import IntegrityError
 
 from evergreen.registry.database import Database
 from evergreen.registry.schema import online_versions
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-ATTEMPTS = 20
-"""Publications of one night at one moment that each get their turn."""
 _NEWEST_FIRST = (online_versions.c.as_of.desc(), online_versions.c.revision.desc())
 
 
@@ -60,15 +57,7 @@ class OnlineVersionStore:
         Raises:
             StoreUnavailableError: The database did not answer.
         """
-        for _ in range(ATTEMPTS - 1):
-            try:
-                with self._database.writing() as connection:
-                    return _publish(connection, version)
-            except IntegrityError:
-                # Somebody published for the same night first (on PostgreSQL, where looking locks nobody out): look again.
-                continue
-        with self._database.writing() as connection:
-            return _publish(connection, version)
+        return self._database.write(lambda connection: _publish(connection, version))
 
     def newest(self, model: str, features_key: str) -> OnlineInputsVersion | None:
         """Return the publication of the newest night for some features, None before the first.

@@ -11,13 +11,12 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import IntegrityError
-
 from evergreen.errors import RegistryError
 from evergreen.registry import moves
 from evergreen.registry.aliases import MlflowAliases
 from evergreen.registry.database import Database
 from evergreen.registry.decisions import find_decision
+from evergreen.registry.preconditions import turn_of
 from evergreen.registry.timeline import event_of_request, latest_event, list_events, person_at_machine
 from evergreen.registry.version_rows import add_version, find_version, list_champions, list_versions
 from evergreen.registry.vouching import require_decision
@@ -25,8 +24,6 @@ from evergreen.results import Release
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from sqlalchemy import Connection
 
     from evergreen.registry.aliases import AliasMirror
     from evergreen.registry.decisions import DecisionRecord
@@ -75,6 +72,12 @@ class ReleaseRegistry:
         with self._database.reading() as connection:
             return list_events(connection, model, limit)
 
+    def release_of(self, model: str, request_id: str) -> Release | None:
+        """Return what a request has moved already, None while it has moved nothing."""
+        with self._database.reading() as connection:
+            event = event_of_request(connection, model, request_id)
+        return self._release(event) if event else None
+
     def register(self, version: ChampionVersion) -> None:
         """Add a version; the very same one may be added again.
 
@@ -83,13 +86,7 @@ class ReleaseRegistry:
             RegistryError: Its number is taken by other bytes.
         """
         self.vouch(version)
-        try:
-            with self._database.writing() as connection:
-                add_version(connection, version)
-        except IntegrityError:
-            # Another process added it between our look and our write; now it can be compared.
-            with self._database.writing() as connection:
-                add_version(connection, version)
+        self._database.write(lambda connection: add_version(connection, version))
 
     def vouch(self, version: ChampionVersion) -> DecisionRecord:
         """Return the decision that lets a version be released.
@@ -112,20 +109,45 @@ class ReleaseRegistry:
         *,
         rollout: str = "direct",
         actor: str = "",
+        trial: moves.Trial = "none",
+        reason: str = "",
+        request_id: str | None = None,
     ) -> Release:
         """Make a version the champion if the champion still is `expected_champion` (None: if there is none yet).
 
+        The model's rollout, if one is on, ends in the same transaction: as promoted where its challenger is this version.
         Called again after a crash it completes what was left: the database has moved, MLflow's aliases follow.
 
+        Args:
+            model: Name of the model.
+            version: The version's number.
+            decision_id: The decision that allows it.
+            expected_champion: The champion that it was judged against.
+            rollout: How it came to this; kept in the timeline.
+            actor: Who asks; default user@host.
+            trial: What is asked of the decision's rollout: `on`, that nobody has ended it; `over`, that it is at its last step
+                besides, and not paused.
+            reason: Why, in words; empty for the decision's reasons.
+            request_id: Names the request (a run id), to find what it has done by `release_of`.
+
         Raises:
-            UndecidedError: No decision allows it, or the decision was used before and taken back.
+            UndecidedError: No decision allows it, the decision was used and taken back, or the challenger is not on `trial`.
             PromotionConflictError: The champion is another one by now.
-            RegistryError: MLflow no longer has the version.
+            RegistryError: MLflow no longer has the version, or its trial is not over.
             StoreUnavailableError: A store did not answer; trying again is safe.
         """
         self._require_in_mlflow(model, version)
-        move = partial(moves.promote, rollout=rollout, actor=actor or person_at_machine())
-        event = self._move(lambda connection: move(connection, model, version, decision_id, expected_champion))
+        move = partial(
+            moves.promote,
+            rollout=rollout,
+            actor=actor or person_at_machine(),
+            trial=trial,
+            reason=reason,
+            request_id=request_id,
+        )
+        event = self._database.write(
+            lambda connection: move(connection, model, version, decision_id, expected_champion), turn=turn_of(model)
+        )
         self.repair(model)
         return self._release(event)
 
@@ -142,7 +164,8 @@ class ReleaseRegistry:
     ) -> Release:
         """Make an earlier champion the champion again: the previous one, or `to_version`.
 
-        A rollback is itself a release, so rolling back again undoes it. MLflow need not answer: its aliases are repaired by
+        A rollback is itself a release, so rolling back again undoes it. The model's rollout, if one is on, ends with it: its
+        challenger was judged against the champion that is taken back. MLflow need not answer: its aliases are repaired by
         the next release, rollback or `repair`.
 
         Args:
@@ -176,7 +199,7 @@ class ReleaseRegistry:
                 actor=actor or person_at_machine(),
                 request_id=request_id,
             )
-            event = self._move(lambda connection: move(connection, model, reason))
+            event = self._database.write(lambda connection: move(connection, model, reason), turn=turn_of(model))
         try:
             self.repair(model)
         except Exception:
@@ -203,16 +226,6 @@ class ReleaseRegistry:
                 return
             self._mirror.show(model, event.version, event.previous_version)
             shown = event
-
-    def _move(self, move: Callable[[Connection], ReleaseEvent]) -> ReleaseEvent:
-        try:
-            with self._database.writing() as connection:
-                return move(connection)
-        except IntegrityError:
-            # Somebody wrote this generation first (on PostgreSQL, where looking locks nobody out). The move's own rules say
-            # what that means: the same request, or a conflict.
-            with self._database.writing() as connection:
-                return move(connection)
 
     def _require_in_mlflow(self, model: str, version: str) -> None:
         known = self.version(model, version)

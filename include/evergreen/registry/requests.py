@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import AwareDatetime, Field
 from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
 
 from evergreen.definitions.events import WorkKind
 from evergreen.digests import digest_json
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Connection, RowMapping, Table
-
-_TRIES = 20
-"""How often a write may lose against another one of the same rows; each time the winner's rows are there to be seen."""
 
 
 class WorkRequest(Result):
@@ -151,18 +147,15 @@ class RequestStore:
 
     def _add(self, table: Table, key: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
         """Write the rows that are not there yet; whoever writes the same ones meanwhile wins."""
-        for attempt in range(_TRIES):
-            try:
-                with self._database.writing() as connection:
-                    column = table.c[key]
-                    there = set(connection.execute(select(column).where(column.in_(list(rows)))).scalars())
-                    missing = [dict(row) for name, row in rows.items() if name not in there]
-                    if missing:
-                        connection.execute(insert(table), missing)
-                return
-            except IntegrityError:
-                if attempt == _TRIES - 1:
-                    raise
+        column = table.c[key]
+
+        def add(connection: Connection) -> None:
+            there = set(connection.execute(select(column).where(column.in_(list(rows)))).scalars())
+            missing = [dict(row) for name, row in rows.items() if name not in there]
+            if missing:
+                connection.execute(insert(table), missing)
+
+        self._database.write(add)
 
 
 def _by_ids(connection: Connection, ids: Sequence[str]) -> list[WorkRequest]:

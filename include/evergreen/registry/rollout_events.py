@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime
-from sqlalchemy import func, insert, select
+from sqlalchemy import ColumnElement, func, insert, select
 
 from evergreen.registry.schema import rollouts
 from evergreen.results import Result
@@ -47,6 +47,8 @@ class RolloutEvent(Result):
     """What was decided on, where something was."""
     evidence_digest: str = ""
     actor: str
+    request_id: str | None = None
+    """Names the request, so that asking twice does it once."""
     expires_at: AwareDatetime
     """The champion answers alone from then on, whatever became of whoever watched."""
     happened_at: AwareDatetime
@@ -68,9 +70,17 @@ class RolloutEvent(Result):
 
 def newest_event(connection: Connection, model: str) -> RolloutEvent | None:
     """Return where a model's newest rollout stands, None before the first."""
-    query = select(rollouts).where(rollouts.c.model == model).order_by(rollouts.c.sequence.desc()).limit(1)
-    row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else RolloutEvent.model_validate(dict(row))
+    return _first(connection, rollouts.c.model == model)
+
+
+def newest_event_of(connection: Connection, model: str, rollout_id: str) -> RolloutEvent | None:
+    """Return where one rollout stands, None before its first step."""
+    return _first(connection, (rollouts.c.model == model) & (rollouts.c.rollout_id == rollout_id))
+
+
+def rollout_event_of_request(connection: Connection, model: str, request_id: str) -> RolloutEvent | None:
+    """Return the event that a request already brought about."""
+    return _first(connection, (rollouts.c.model == model) & (rollouts.c.request_id == request_id))
 
 
 def newest_events(connection: Connection) -> list[RolloutEvent]:
@@ -98,3 +108,9 @@ def append_rollout_event(connection: Connection, event: RolloutEvent) -> None:
         sqlalchemy.exc.IntegrityError: Somebody else wrote this sequence first.
     """
     connection.execute(insert(rollouts).values(event.model_dump()))
+
+
+def _first(connection: Connection, condition: ColumnElement[bool]) -> RolloutEvent | None:
+    query = select(rollouts).where(condition).order_by(rollouts.c.sequence.desc()).limit(1)
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else RolloutEvent.model_validate(dict(row))

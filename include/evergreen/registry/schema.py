@@ -245,10 +245,12 @@ rollouts = Table(
     Column("evidence_uri", Text, nullable=False),
     Column("evidence_digest", String(64), nullable=False),
     Column("actor", String(200), nullable=False),
+    Column("request_id", String(250)),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("happened_at", UtcDateTime, nullable=False),
     # The compare-and-swap: two writers that saw the same state of a model's rollout write the same next event, and one fails.
     PrimaryKeyConstraint("model", "sequence"),
+    UniqueConstraint("model", "request_id", name="evergreen_rollouts_one_per_request"),
     Index("evergreen_rollouts_by_id", "model", "rollout_id"),
 )
 

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from evergreen.registry.online_versions import OnlineInputsVersion, OnlineVersionStore
 from evergreen.registry.releases import ReleaseRegistry
+from evergreen.registry.schema import SCHEMA_VERSION
 from evergreen.settings import Settings
 
 NIGHT = datetime(2024, 3, 3, 8, tzinfo=UTC)
@@ -106,7 +107,7 @@ def test_a_database_of_version_2_is_brought_up_to_date(tmp_path):
     assert ReleaseRegistry(Settings(home=tmp_path)).champion("shops") is None
     assert OnlineVersionStore(url).publish(a_version())
     with engine.begin() as connection:
-        assert connection.execute(text("SELECT version FROM evergreen_schema")).scalars().all() == [3]
+        assert connection.execute(text("SELECT version FROM evergreen_schema")).scalars().all() == [SCHEMA_VERSION]
     with pytest.raises(IntegrityError, match="append-only"), engine.begin() as connection:
         connection.execute(text("DELETE FROM evergreen_online_versions"))
     engine.dispose()
