@@ -1,27 +1,37 @@
-"""Stage release: the tested version becomes the champion; and the way back."""
+"""Stage release: the tested version becomes the champion; and what a person does by hand: promote, roll back, pause."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from evergreen.errors import RegistryError, UndecidedError
+from evergreen.errors import PromotionConflictError, RegistryError, UndecidedError
 from evergreen.files import Files
 from evergreen.predictors.bundle import read_bundle
 from evergreen.registry.releases import ReleaseRegistry
+from evergreen.registry.rollouts import RolloutStore
 from evergreen.results import Outcome
 
 if TYPE_CHECKING:
     from evergreen.definitions import ModelDefinition
+    from evergreen.registry.rollout_events import RolloutEvent
     from evergreen.results import Release, SmokeTest, Verdict
     from evergreen.settings import Settings
 
 
 def release(
-    definition: ModelDefinition, tested: SmokeTest, verdict: Verdict, settings: Settings, *, actor: str = ""
+    definition: ModelDefinition,
+    tested: SmokeTest,
+    verdict: Verdict,
+    settings: Settings,
+    *,
+    actor: str = "",
+    skip_trial: bool = False,
 ) -> Release:
-    """Make the tested version the champion.
+    """Make the tested version the champion; after its trial, where the definition has one.
 
-    A run that was killed half-way and comes again completes what was left; a decision promotes once.
+    A first champion is released directly: there is nobody to answer beside it. A run that was killed half-way and
+    comes again completes what was left; a decision promotes once.
 
     Args:
         definition: The model.
@@ -29,10 +39,12 @@ def release(
         verdict: The gate's answer; what counts is the record kept under its id.
         settings: Where things are.
         actor: Who releases; default user@host.
+        skip_trial: Release it untried, as if `rollout` were `direct`; the timeline says so.
 
     Raises:
-        UndecidedError: No `promote` record stands behind the bytes, or it was used and taken back.
+        UndecidedError: No `promote` record stands behind the bytes, it was used and taken back, or the challenger was.
         PromotionConflictError: The champion is no longer the one the challenger was judged against.
+        RegistryError: The challenger's trial is not over, or paused.
         DigestMismatchError: The bundle was changed since it was tested.
         StoreUnavailableError: A store did not answer; trying again is safe.
     """
@@ -52,13 +64,73 @@ def release(
             remedy="keep the champion; the gate's report says why",
         )
     read_bundle(Files.from_settings(settings), registered.bundle_uri, registered.bundle_digest)
+    on_trial = bool(definition.release.steps) and verdict.champion_version is not None and not skip_trial
     return ReleaseRegistry(settings).promote(
         definition.name,
         registered.version,
         verdict.decision_id,
         verdict.champion_version,
-        rollout=definition.release.rollout,
+        rollout=definition.release.rollout if on_trial else "direct",
         actor=actor,
+        # The timeline is asked, not the task before: a challenger that was taken back a moment ago stays where it is.
+        trial="over" if on_trial else "none",
+    )
+
+
+def promote(
+    definition: ModelDefinition,
+    settings: Settings,
+    reason: str,
+    *,
+    version: str | None = None,
+    actor: str = "",
+    request_id: str | None = None,
+) -> Release:
+    """Make a version the champion by a person's word: the challenger on trial, or a registered version.
+
+    What is left of a trial is skipped, the gate is not: without a decision `promote` against today's champion nothing moves.
+
+    Args:
+        definition: The model.
+        settings: Where things are.
+        reason: Why, in words.
+        version: A registered version; default the challenger on trial.
+        actor: Who asks; default user@host.
+        request_id: Names the request (a run id), so that a repeated task promotes once.
+
+    Raises:
+        RegistryError: No challenger is on trial and no version is named, or no reason is given.
+        UndecidedError: No decision allows it, or the decision was used, or the challenger was taken back meanwhile.
+        DigestMismatchError: The version's bundle is gone or changed.
+        PromotionConflictError: The champion is another one than the version was judged against.
+        StoreUnavailableError: A store did not answer; trying again is safe.
+    """
+    why, model = _require_reason(reason, "promote"), definition.name
+    registry = ReleaseRegistry(settings)
+    done = registry.release_of(model, request_id) if request_id else None
+    if done is not None:
+        registry.repair(model)
+        return done
+    trial = RolloutStore(settings.database_url).current(model)
+    if trial is not None and not trial.is_on(datetime.now(UTC)):
+        trial = None
+    wanted = version or (trial.version if trial else None)
+    found = registry.version(model, wanted) if wanted else None
+    if found is None:
+        raise _nothing_to_promote(model, wanted)
+    expected = registry.vouch(found).champion_version
+    read_bundle(Files.from_settings(settings), found.bundle_uri, found.bundle_digest)
+    of_trial = trial if trial is not None and trial.version == found.version else None
+    return registry.promote(
+        model,
+        found.version,
+        found.decision_id,
+        expected,
+        rollout=of_trial.mode if of_trial else "direct",
+        trial="on" if of_trial else "none",
+        reason=f"{why} (step {of_trial.step} of {of_trial.steps} of its trial)" if of_trial else why,
+        actor=actor,
+        request_id=request_id,
     )
 
 
@@ -70,39 +142,123 @@ def rollback(
     to_version: str | None = None,
     actor: str = "",
     request_id: str | None = None,
-) -> Release:
-    """Bring an earlier release back, whole: model, feature code, schema and thresholds.
+) -> Release | RolloutEvent:
+    """Take back what was released last: a challenger on trial, or else the champion.
 
-    Done again, it returns to the release that was taken back.
+    A challenger that is taken back leaves the champion as it is. Otherwise an earlier release comes back, whole: model, feature
+    code, schema and thresholds; done again, it returns to the release that was taken back.
 
     Args:
         definition: The model.
         settings: Where things are.
         reason: Why, in words.
-        to_version: Any version that was champion before; default the one before the present champion.
+        to_version: Any version that was champion before, whatever is on trial; default as said above, and of the champion the
+            one before it.
         actor: Who asks; default user@host.
         request_id: Names the request (a run id), so that a repeated task does not roll back twice.
+
+    Returns:
+        The end of the rollout, or the release that came back.
 
     Raises:
         RegistryError: There is nothing to go back to, or no reason is given.
         UndecidedError: No decision vouches for that version.
         DigestMismatchError: That version's bundle is gone or changed.
         PromotionConflictError: Somebody else moved the champion meanwhile.
+        StoreUnavailableError: The database did not answer; trying again is safe.
     """
-    if not reason.strip():
-        raise RegistryError(
-            "a rollback needs a reason",
-            found="an empty one",
-            allowed="a few words that will be read when it is asked why",
-            remedy='say why: evergreen rollback MODEL --reason "…"',
-        )
-    files = Files.from_settings(settings)
-    return ReleaseRegistry(settings).rollback(
+    why = _require_reason(reason, "rollback")
+    registry, files = ReleaseRegistry(settings), Files.from_settings(settings)
+    moved = request_id is not None and registry.release_of(definition.name, request_id) is not None
+    if to_version is None and not moved:
+        taken_back = _take_back(definition.name, settings, why, actor, request_id)
+        if taken_back is not None:
+            return taken_back
+    return registry.rollback(
         definition.name,
-        reason.strip(),
+        why,
         to_version=to_version,
         # Looked at before anything moves: an incident is the worst moment to find that the way back is gone.
         check=lambda target: read_bundle(files, target.bundle_uri, target.bundle_digest),
         actor=actor,
         request_id=request_id,
+    )
+
+
+def pause_rollout(
+    definition: ModelDefinition,
+    settings: Settings,
+    reason: str,
+    *,
+    resume: bool = False,
+    actor: str = "",
+    request_id: str | None = None,
+) -> RolloutEvent:
+    """Keep the challenger on trial at its present step, or let it go on.
+
+    While paused it goes on being asked, its share stays, and it is not released; beyond its limits it is taken back as ever,
+    and so it is when the step's time is up. Done again, nothing changes.
+
+    Args:
+        definition: The model.
+        settings: Where things are.
+        reason: Why, in words.
+        resume: Let it go on.
+        actor: Who asks; default user@host.
+        request_id: Names the request (a run id), so that a repeated task does not undo what came after it.
+
+    Raises:
+        RegistryError: No challenger is on trial, or no reason is given.
+        StoreUnavailableError: The database did not answer; trying again is safe.
+    """
+    why, store = _require_reason(reason, "pause-rollout"), RolloutStore(settings.database_url)
+    move = store.resume if resume else store.pause
+    return move(definition.name, reason=why, actor=actor, request_id=request_id)
+
+
+def _take_back(model: str, settings: Settings, why: str, actor: str, request_id: str | None) -> RolloutEvent | None:
+    """End the model's rollout; None where it has none. A repeated request finds what it did."""
+    store = RolloutStore(settings.database_url)
+    done = store.event_of(model, request_id) if request_id else None
+    if done is not None:
+        return done
+    # One that has expired counts too: whoever sees a challenger in `evergreen status` does not mean the champion.
+    trial = store.current(model)
+    if trial is None:
+        return None
+    ended = store.roll_back(model, trial.rollout_id, reasons=(why,), actor=actor, request_id=request_id)
+    if ended.action == "promoted":
+        raise PromotionConflictError(
+            "the challenger was promoted meanwhile",
+            found=f"version {ended.version} of {model} is champion, by {ended.actor}",
+            allowed="a challenger that is still on trial",
+            remedy=f"to take the new champion back: evergreen rollback {model} --reason …",
+        )
+    return ended
+
+
+def _require_reason(reason: str, command: str) -> str:
+    if reason.strip():
+        return reason.strip()
+    raise RegistryError(
+        "a release, a rollback and a pause each need a reason",
+        found="an empty one",
+        allowed="a few words that will be read when it is asked why",
+        remedy=f'say why: evergreen {command} MODEL --reason "…"',
+    )
+
+
+def _nothing_to_promote(model: str, version: str | None) -> RegistryError:
+    if version is None:
+        return RegistryError(
+            "there is nothing to promote",
+            found=f"no challenger of {model} is on trial, and no version is named",
+            allowed="a challenger on trial, or a registered version with a decision `promote` against the present champion",
+            remedy=f"see what there is: evergreen releases {model}; then: evergreen promote {model} --version … --reason …",
+        )
+    return UndecidedError(
+        "the version is not one that Evergreen registered",
+        found=f"version {version} of {model}",
+        allowed="a version written by the `register` stage, with its digest and decision",
+        remedy=f"run the training so that it registers one: evergreen run training {model}",
     )
