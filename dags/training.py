@@ -1,11 +1,12 @@
 """Train, judge and release: `<model>.training`, one DAG per model definition."""
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, chain
 
 from evergreen.connect.approval import approval_task
 from evergreen.connect.assets import ModelAssets
 from evergreen.connect.dag_arguments import candidate_names, dag_arguments, definitions_to_unfold, timetable
 from evergreen.connect.params import training_params
+from evergreen.connect.rollout import rollout_tasks
 from evergreen.connect.tasks import (
     build_features,
     clean_up,
@@ -13,6 +14,7 @@ from evergreen.connect.tasks import (
     gate,
     ingest,
     materialize,
+    prepare,
     register,
     release,
     smoke_test,
@@ -24,7 +26,9 @@ DOC = """\
 Every run: take in what is new, check it, build features, train the candidates, judge the best of them against the
 champion on rows that neither has seen, and release it only when it is better beyond chance. After a release, **materialize**
 publishes what the gateway needs to answer with it; if that fails, the release stands and the task is to be repeated.
-Where the definition has `release.approval`, **approve** waits for a person's answer before the release.
+Where the definition has `release.approval`, **approve** waits for a person's answer before the release. Where it has another
+`release.rollout` than `direct`, **prepare** publishes what the challenger needs, and one task per step tries it out on live
+requests, beside the champion; a challenger that is taken back skips the rest.
 
 A run that releases nothing is a good run: open **gate** and its report to read why."""
 
@@ -53,5 +57,9 @@ for definition in definitions_to_unfold():
             tested >> question
         answer = None if question is None else question.output
         released = release.override(outlets=[assets.champion])(tested, verdict, answer)
+        steps = rollout_tasks(definition)
+        if steps:
+            prepared = prepare.override(outlets=[assets.online])(validated, tested)
+            chain(question or tested, prepared, *steps, released)
         released >> materialize.override(outlets=[assets.online])(validated) >> clean_up().as_teardown()
     globals()[dag.dag_id] = dag

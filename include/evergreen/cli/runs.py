@@ -64,6 +64,10 @@ def training(
     approve: Annotated[
         bool, typer.Option("--approve", help="Approve of a release beforehand, where the model's definition wants a person to.")
     ] = False,
+    skip_trial: Annotated[
+        bool,
+        typer.Option("--skip-trial", help="Release without the trial on live requests that the model's definition asks for."),
+    ] = False,
     decision: Annotated[
         str | None, typer.Option(metavar="ID", help="The decision of monitoring that this training answers.")
     ] = None,
@@ -82,7 +86,8 @@ def training(
         "dry_run": dry_run or None,
         "decision": decision,
     }
-    outcome = _run(model, "training", {**asked, "as_of": as_of, "force": force, "reason": reason}, approve=approve)
+    conf = {**asked, "as_of": as_of, "force": force, "reason": reason}
+    outcome = _run(model, "training", conf, approve=approve, skip_trial=skip_trial)
     show_training(standard_output(), outcome.returned)
 
 
@@ -108,7 +113,7 @@ def monitoring(model: ModelArgument, as_of: AsOf, force: Force = False, reason: 
     show_night(standard_output(), outcome.returned)
 
 
-def _run(model: str, kind: str, asked: dict[str, Any], *, approve: bool = False) -> RunOutcome:
+def _run(model: str, kind: str, asked: dict[str, Any], *, approve: bool = False, skip_trial: bool = False) -> RunOutcome:
     settings = read_settings()
     find_definition(model, settings)
     from evergreen.connect.in_process import prepare_environment, run_dag
@@ -118,7 +123,7 @@ def _run(model: str, kind: str, asked: dict[str, Any], *, approve: bool = False)
     prepare_environment(settings, quiet=True)
     conf = {name: value for name, value in asked.items() if value is not None}
     with TaskProgress(console) as progress:
-        outcome = run_dag(f"{model}.{kind}", conf, approve=approve, on_event=_Clock(progress).hear)
+        outcome = run_dag(f"{model}.{kind}", conf, approve=approve, skip_trial=skip_trial, on_event=_Clock(progress).hear)
     if not outcome.succeeded:
         _fail(outcome)
     return outcome

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
     from datetime import date
 
     from evergreen.connect.run import Run
@@ -77,28 +77,63 @@ def features_to_score(run: Run, validated: ValidatedSnapshot, champion: Champion
 
 
 def publish_online_inputs(run: Run, validated: ValidatedSnapshot, champion: ChampionVersion) -> Materialized:
-    """Publish what the gateway needs to answer with the champion, and with the release that a rollback would bring back.
+    """Publish what the gateway needs to answer with the champion, and with what may answer beside it or in its place.
 
-    A rollback may come at any hour, and the gateway answers with what was published for the release that it finds. That the
-    earlier one can no longer be prepared is told and stops nothing.
+    Those are the release that a rollback would bring back, at any hour, and a challenger that is on trial. That one of them
+    can no longer be prepared is told and stops nothing.
 
     Raises:
         EvergreenError: As `stages.materialize`, of the champion.
     """
     from evergreen.errors import EvergreenError
-    from evergreen.registry.releases import ReleaseRegistry
     from evergreen.stages.materialize import materialize
 
     published = materialize(run.definition, validated, champion, run.settings, force=run.force)
+    for other, purpose in _others(run, champion):
+        try:
+            materialize(run.definition, validated, other, run.settings, force=run.force)
+        except EvergreenError as error:
+            _log.warning("%s: version %s is not prepared for %s: %s", champion.model, other.version, purpose, error)
+    return published
+
+
+def publish_for_challenger(run: Run, validated: ValidatedSnapshot, version: str) -> Materialized:
+    """Publish what the gateway needs to ask a registered version that is to be tried out.
+
+    Raises:
+        EvergreenError: As `stages.materialize`; then there is no trial.
+        UndecidedError: Nobody registered the version.
+    """
+    from evergreen.errors import UndecidedError
+    from evergreen.registry.releases import ReleaseRegistry
+    from evergreen.stages.materialize import materialize
+
+    model = run.definition.name
+    challenger = ReleaseRegistry(run.settings).version(model, version)
+    if challenger is None:
+        raise UndecidedError(
+            "the version to be tried out is not one that Evergreen registered",
+            found=f"version {version} of {model}",
+            allowed="a version written by the `register` stage, with its digest and decision",
+            remedy="clear the task `register`, so that it registers the bundle again",
+        )
+    return materialize(run.definition, validated, challenger, run.settings, force=run.force)
+
+
+def _others(run: Run, champion: ChampionVersion) -> Iterator[tuple[ChampionVersion, str]]:
+    """Yield the releases that the gateway may have to answer with besides the champion, and what for."""
+    from evergreen.registry.releases import ReleaseRegistry
+    from evergreen.registry.rollouts import RolloutStore
+
     registry = ReleaseRegistry(run.settings)
     moves = registry.timeline(champion.model, limit=1)
     previous = registry.version(champion.model, moves[0].previous_version) if moves and moves[0].previous_version else None
     if previous is not None:
-        try:
-            materialize(run.definition, validated, previous, run.settings, force=run.force)
-        except EvergreenError as error:
-            _log.warning("%s: version %s is not prepared for a rollback: %s", champion.model, previous.version, error)
-    return published
+        yield previous, "a rollback"
+    rollout = RolloutStore(run.settings.database_url).current(champion.model)
+    challenger = registry.version(champion.model, rollout.version) if rollout is not None else None
+    if challenger is not None:
+        yield challenger, "its trial"
 
 
 def _features_as_released(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,6 +100,7 @@ def run_dag(
     conf: Mapping[str, Any],
     *,
     approve: bool = False,
+    skip_trial: bool = False,
     on_event: Callable[[TaskEvent], None] | None = None,
 ) -> RunOutcome:
     """Run one DAG to its end.
@@ -107,6 +109,7 @@ def run_dag(
         dag_id: Such as `flight_delays.training`.
         conf: Run parameters, checked against the DAG's form.
         approve: Whether whoever runs it approves of a release; a model whose releases need it is not run without.
+        skip_trial: Release a challenger untried; a model that tries challengers out is not run without, once it has a champion.
         on_event: Called as tasks start and end, to show progress.
 
     Raises:
@@ -134,14 +137,7 @@ def run_dag(
             allowed=", ".join(sorted(dag.params)),
             remedy="correct its name",
         )
-    asks = dag.has_task(APPROVAL)
-    if asks and not approve and not conf.get("dry_run"):
-        raise RequestError(
-            "a release of this model needs a person's answer, and nobody can be asked here",
-            found="`release.approval` in model.yaml, and a run in this process",
-            allowed="a run in Airflow, where the question is asked; one that is approved beforehand; or a dry run",
-            remedy="trigger it in Airflow, or add --approve or --dry-run",
-        )
+    left_out = [] if conf.get("dry_run") else _tasks_to_leave_out(dag, approve=approve, skip_trial=skip_trial)
     # Deadlines are looked at by a scheduler, and there is none; Airflow cannot end a run that has one and was never stored.
     dag.deadline = None
     errors: list[BaseException] = []
@@ -154,7 +150,8 @@ def run_dag(
 
     try:
         with _listening(hear):
-            dag_run = dag.test(logical_date=None, run_conf=dict(conf), mark_success_pattern=f"^{APPROVAL}$" if asks else None)
+            pattern = f"^({'|'.join(re.escape(name) for name in left_out)})$" if left_out else None
+            dag_run = dag.test(logical_date=None, run_conf=dict(conf), mark_success_pattern=pattern)
     except ParamValidationError as error:
         raise RequestError(
             "a run parameter is not allowed",
@@ -163,6 +160,40 @@ def run_dag(
             remedy="correct it",
         ) from error
     return _outcome_of(dag, dag_run, tuple(errors))
+
+
+def _tasks_to_leave_out(dag: Any, *, approve: bool, skip_trial: bool) -> list[str]:
+    """Return the tasks that cannot be run here and need not be: what they are for was settled beforehand.
+
+    Raises:
+        RequestError: It was not.
+    """
+    from evergreen.connect.rollout import TrialStep
+
+    asks = dag.has_task(APPROVAL)
+    if asks and not approve:
+        raise RequestError(
+            "a release of this model needs a person's answer, and nobody can be asked here",
+            found="`release.approval` in model.yaml, and a run in this process",
+            allowed="a run in Airflow, where the question is asked; one that is approved beforehand; or a dry run",
+            remedy="trigger it in Airflow, or add --approve or --dry-run",
+        )
+    steps = [task.task_id for task in dag.tasks if isinstance(task, TrialStep)]
+    if steps and not skip_trial and _has_champion(dag.dag_id.partition(".")[0]):
+        raise RequestError(
+            "a challenger of this model is tried out on live requests, and nobody can wait for them here",
+            found=f"`release.rollout` in model.yaml with the steps {', '.join(steps)}, and a run in this process",
+            allowed="a run in Airflow, where the steps are watched; one that releases without a trial; or a dry run",
+            remedy="trigger it in Airflow, or add --skip-trial or --dry-run",
+        )
+    return [*([APPROVAL] if asks else []), *(steps if skip_trial else [])]
+
+
+def _has_champion(model: str) -> bool:
+    from evergreen.registry.releases import ReleaseRegistry
+    from evergreen.settings import Settings
+
+    return ReleaseRegistry(Settings()).champion(model) is not None
 
 
 @contextmanager

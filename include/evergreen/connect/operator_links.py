@@ -33,6 +33,16 @@ class EvidentlyLink(BaseOperatorLink):
         return report_link(returned_value(ti_key), Settings(), "evidently_uri")
 
 
+class GateLink(BaseOperatorLink):
+    """The gate's page, from a task that tries out what the gate has decided; found by the task itself, while it runs."""
+
+    name = "Gate"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Return the page's path."""
+        return report_link(ti_key.xcom_pull(task_ids="gate") or {}, Settings())
+
+
 class MlflowRunLink(BaseOperatorLink):
     """The MLflow run that a task logged to or is about."""
 

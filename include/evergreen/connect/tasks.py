@@ -132,16 +132,30 @@ def smoke_test(registered: XCom, features: XCom, evaluation: XCom) -> XCom:
 
 
 @task
+def prepare(validated: XCom, tested: XCom) -> XCom:
+    """Publish what the gateway needs to ask the challenger, before its trial begins."""
+    from evergreen.connect.champion import publish_for_challenger
+    from evergreen.connect.run import current_run
+    from evergreen.results import SmokeTest, ValidatedSnapshot
+
+    run, version = current_run(), SmokeTest.from_xcom(tested).registered.version
+    return publish_for_challenger(run, ValidatedSnapshot.from_xcom(validated), version).to_xcom()
+
+
+@task
 def release(tested: XCom, verdict: XCom, answer: XCom | None = None) -> XCom:
     """Make the tested version the champion, with its decision record, one promotion at a time."""
     from evergreen.connect.approval import released_by
     from evergreen.connect.run import current_run
+    from evergreen.connect.trials import is_untried
     from evergreen.results import SmokeTest, Verdict
     from evergreen.stages.release import release as stage
 
     run = current_run()
     smoked, decided = SmokeTest.from_xcom(tested), Verdict.from_xcom(verdict)
-    return stage(run.definition, smoked, decided, run.settings, actor=released_by(run, answer)).to_xcom()
+    skip_trial = is_untried(run, decided)
+    actor = released_by(run, answer) + (", without its trial" if skip_trial else "")
+    return stage(run.definition, smoked, decided, run.settings, actor=actor, skip_trial=skip_trial).to_xcom()
 
 
 @task(task_id="build_features")
@@ -201,8 +215,11 @@ def rollback() -> XCom:
 
 @task
 def clean_up() -> None:
-    """Remove files that a killed task left half-written."""
+    """Remove files that a killed task left half-written, and take back a challenger that the run leaves on trial."""
     from evergreen.connect.cleaning import clean_after
+    from evergreen.connect.rollout import end_with_this_run
     from evergreen.connect.run import current_run
 
-    clean_after(current_run())
+    run = current_run()
+    end_with_this_run(run)
+    clean_after(run)

@@ -30,7 +30,7 @@ class Incident:
 
     model: str
     key: str
-    """What it is about: `monitoring`, `run:training`, `deadline:scoring`, `unwatched`."""
+    """What it is about: `monitoring`, `run:training`, `deadline:scoring`, `rollout`, `unwatched`."""
     state: State
     subject: str
     """One line."""
@@ -111,6 +111,14 @@ def of_approval(model: str, *, question: str | None, link: str) -> Incident:
         return Incident(model, "approval", "well", f"{model}: the question was answered", (), link)
     lines = ("A promoted challenger waits for a person: Airflow, Browse, Required Actions.",)
     return Incident(model, "approval", "warning", f"{model}: {question}", lines, link, (question,))
+
+
+def of_rollout(model: str, version: str, reasons: Sequence[str] | None, link: str) -> Incident:
+    """Return a challenger that was taken back from live requests, or one that passed its trial (None)."""
+    if reasons is None:
+        return Incident(model, "rollout", "well", f"{model}: version {version} has passed its trial", (), link)
+    subject = f"{model}: version {version} was taken back from its trial, the champion stays"
+    return Incident(model, "rollout", "warning", subject, tuple(reasons), link, (version,))
 
 
 def of_silence(model: str, hours: float | None, limit_hours: float, link: str) -> Incident:
