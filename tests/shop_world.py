@@ -156,9 +156,15 @@ def other_world(definition, tmp_path):
 
 
 def release(
-    world: World, number: int = 1, *, source: str = SOURCE, kinds: dict[str, str] | None = None, **layout
+    world: World,
+    number: int = 1,
+    *,
+    source: str = SOURCE,
+    kinds: dict[str, str] | None = None,
+    promoted: bool = True,
+    **layout,
 ) -> ChampionVersion:
-    """Make a bundle of some feature code and layout the champion, in our own books alone.
+    """Make a bundle of some feature code and layout the champion, in our own books alone; or only register it.
 
     Its model is no model: nobody here asks it anything.
     """
@@ -194,7 +200,8 @@ def release(
         features_source_digest=manifest.features_source_digest,
     )
     registry.register(version)
-    registry.promote(version.model, version.version, record.id, record.champion_version, actor="test")
+    if promoted:
+        registry.promote(version.model, version.version, record.id, record.champion_version, actor="test")
     return version
 
 
