@@ -71,6 +71,11 @@ def night_folder(settings: Settings, model: str, as_of: datetime) -> str:
     return join_uri(settings.artifacts_uri, model, "monitoring", as_of_name(as_of))
 
 
+def trials_folder(settings: Settings, model: str, rollout_id: str) -> str:
+    """Return the folder of what a rollout was decided on, one file per decision, named by its digest."""
+    return join_uri(settings.artifacts_uri, model, "rollouts", rollout_id)
+
+
 def validations_uri(settings: Settings, model: str) -> str:
     """Return where the outcomes of validation are kept, by day."""
     return join_uri(settings.tables_uri, model, "validations")

@@ -12,9 +12,9 @@ import os
 import random
 import time
 from collections import Counter
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -24,6 +24,8 @@ from evergreen.errors import DataError, StoreUnavailableError
 from evergreen.files import is_s3
 from evergreen.tables.day_rows import DAY
 from evergreen.tables.day_table import CONFIGURATION, MAX_ATTEMPTS
+from evergreen.tables.predictions import ANSWERED_AT
+from evergreen.tables.served_columns import ROLLOUT
 from evergreen.tables.store_errors import store_errors
 
 if TYPE_CHECKING:
@@ -63,8 +65,8 @@ class ServedTable:
         """Return how many rows each day has at a version (default: the newest); reads the log alone."""
         table = self._open(version)
         found: Counter[date] = Counter()
-        for text, rows, _ in [] if table is None else _files_of(table):
-            found[date.fromisoformat(text)] += rows
+        for each in [] if table is None else _files_of(table):
+            found[date.fromisoformat(each.day)] += each.rows
         return dict(sorted(found.items()))
 
     def columns(self, version: int) -> dict[str, pa.DataType]:
@@ -85,18 +87,28 @@ class ServedTable:
         table = self._open(version)
         if table is None:
             raise _missing(self.uri, version, "no table")
-        schema = pa.schema(table.schema().to_arrow())
         only = {day.isoformat() for day in days}
-        paths = sorted(path for text, _, path in _files_of(table) if text in only)
-        places = ds.partitioning(pa.schema([(DAY, pa.string())]), flavor="hive")
-        folder = self._files.open_folder(self.uri)
-        data = ds.dataset(paths, schema=schema, format="parquet", filesystem=folder, partitioning=places)
-        with store_errors(self.uri):
-            try:
-                rows = data.to_table(columns=[*(name for name in columns if name in schema.names), DAY])
-            except FileNotFoundError as error:
-                raise _missing(self.uri, version, str(error)[:300]) from error
+        rows = self._scan(table, version, [each.path for each in _files_of(table) if each.day in only], [*columns, DAY])
         return rows.set_column(rows.schema.get_field_index(DAY), DAY, rows.column(DAY).cast(pa.string()).cast(pa.date32()))
+
+    def read_rollout(self, version: int, rollout_id: str, columns: Sequence[str], *, since: datetime) -> pa.Table:
+        """Return some columns of the records of one rollout, in no particular order.
+
+        Args:
+            version: The version to read.
+            rollout_id: Whose records.
+            columns: Those wanted; one that the table has not is left out.
+            since: Files all of whose answers are older are not opened.
+
+        Raises:
+            DataError: The version or one of its files is gone.
+            StoreUnavailableError: The store did not answer.
+        """
+        table = self._open(version)
+        if table is None:
+            raise _missing(self.uri, version, "no table")
+        paths = [each.path for each in _files_of(table) if each.newest is None or each.newest >= since]
+        return self._scan(table, version, paths, columns, only=(ROLLOUT, rollout_id))
 
     def shipped(self, sender: str) -> int:
         """Return the number of the last delivery of a sender; 0 before its first."""
@@ -163,7 +175,7 @@ class ServedTable:
         from deltalake.exceptions import DeltaError
 
         table = self._open()
-        counted = Counter(text for text, _, _ in _files_of(table)) if table is not None else Counter()
+        counted = Counter(each.day for each in _files_of(table)) if table is not None else Counter()
         day, files = max(counted.items(), key=lambda each: (each[1], each[0]), default=("", 0))
         if table is None or files < COMPACTED_FROM:
             return None
@@ -175,6 +187,29 @@ class ServedTable:
                 return None
         self._bring_to_disk(before)
         return date.fromisoformat(day)
+
+    def _scan(
+        self,
+        table: DeltaTable,
+        version: int,
+        paths: Sequence[str],
+        columns: Sequence[str],
+        *,
+        only: tuple[str, str] | None = None,
+    ) -> pa.Table:
+        """Read columns of some files; `only` names a column of text and the value that rows must have in it."""
+        schema = pa.schema(table.schema().to_arrow())
+        wanted = [name for name in columns if name in schema.names]
+        if only is not None and only[0] not in schema.names:  # written before there was such a column
+            paths, only = [], None
+        places = ds.partitioning(pa.schema([(DAY, pa.string())]), flavor="hive")
+        folder = self._files.open_folder(self.uri)
+        data = ds.dataset(sorted(paths), schema=schema, format="parquet", filesystem=folder, partitioning=places)
+        with store_errors(self.uri):
+            try:
+                return data.to_table(columns=wanted, filter=None if only is None else ds.field(only[0]) == only[1])
+            except FileNotFoundError as error:
+                raise _missing(self.uri, version, str(error)[:300]) from error
 
     def _open(self, version: int | None = None) -> DeltaTable | None:
         from deltalake import DeltaTable
@@ -213,13 +248,25 @@ def _delivered(table: DeltaTable, sender: str) -> int:
     return int(table.transaction_version(sender) or 0)
 
 
-def _files_of(table: DeltaTable) -> list[tuple[str, int, str]]:
-    """Return day, rows and path of every file."""
+class _TableFile(NamedTuple):
+    """One file of the table, as the log describes it."""
+
+    day: str
+    rows: int
+    path: str
+    newest: datetime | None
+    """When the last of its answers was given; None where the log does not say."""
+
+
+def _files_of(table: DeltaTable) -> list[_TableFile]:
     actions = pa.table(table.get_add_actions(flatten=True))
     if not actions.num_rows:
         return []
-    columns = (actions.column(name).to_pylist() for name in (f"partition.{DAY}", "num_records", "path"))
-    return list(zip(*columns, strict=True))
+    newest = f"max.{ANSWERED_AT}"
+    unknown = [None] * actions.num_rows
+    columns = [actions.column(name).to_pylist() for name in (f"partition.{DAY}", "num_records", "path")]
+    columns.append(actions.column(newest).to_pylist() if newest in actions.column_names else unknown)
+    return list(map(_TableFile, *columns))
 
 
 def _missing(uri: str, version: int, found: str) -> DataError:

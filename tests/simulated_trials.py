@@ -1,0 +1,159 @@
+"""Simulated trials, in which the truth is known: requests as a gateway would tell of them.
+
+Used by unit tests and by the benchmark that measures how often a trial is wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from evergreen.definitions.release import BehaviourLimits, RolloutStep
+from evergreen.registry.rollout_events import RolloutEvent
+from evergreen.stages.rollout.asked import AskedRequests
+from evergreen.stages.rollout.evidence import measure
+from evergreen.trial_evidence import StepOfTrial, TrialEvidence
+
+BEGAN = datetime(2026, 1, 5, 12, tzinfo=UTC)
+BEGAN_US = int(BEGAN.timestamp() * 1_000_000)
+MODEL, ROLLOUT, VERSION = "flights", "d" * 32, "2"
+
+
+@dataclass(frozen=True)
+class Truth:
+    """How a challenger behaves beside its champion; by default it is as good as that one and agrees with it as models do."""
+
+    correlation: float = 0.9
+    """Of both models' log-odds."""
+    yes_share: float = 0.22
+    """Share of requests to which the champion says yes."""
+    shift: float = 0.0
+    """Added to the challenger's log-odds."""
+    spread: float = 1.0
+    """Standard deviation of log-odds."""
+    failure_share: float = 0.0
+    """Of requests, or of rows where `failing_rows`: a row that fails fails each time."""
+    constant: bool = False
+    slowdown: float = 1.1
+    """Median of its time by the champion's."""
+    slow_spread: float = 0.3
+    """Standard deviation of the logarithm of that."""
+    rows: int = 0
+    """Different rows that are asked about; 0 for a new one with each request."""
+    memory_mb: float = 400.0
+    champion_values: int = 0
+    """Different probabilities of the champion; 0 for as many as there are rows."""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def simulate(seed: int, truth: Truth, requests: int, *, per_second: float = 20.0) -> AskedRequests:
+    """Return requests in the order in which they were answered."""
+    rng = np.random.default_rng(seed)
+    key = rng.integers(0, truth.rows, requests) if truth.rows else np.arange(requests)
+    rows = truth.rows or requests
+    champion_score = rng.standard_normal(rows)
+    own = rng.standard_normal(rows)
+    score = truth.correlation * champion_score + np.sqrt(1 - truth.correlation**2) * own
+    level = np.log(0.22 / 0.78)
+    champion = _probability(level + truth.spread * champion_score)
+    if truth.champion_values:
+        champion = np.round(champion * truth.champion_values) / truth.champion_values
+    said = np.full(rows, 0.2213) if truth.constant else _probability(level + truth.shift + truth.spread * score)
+    threshold = _probability(level + truth.spread * stats.norm.isf(truth.yes_share))
+    failed = (rng.random(rows) < truth.failure_share)[key] if truth.rows else rng.random(requests) < truth.failure_share
+    compute = rng.lognormal(np.log(60), 0.2, requests)
+    slower = truth.slowdown * rng.lognormal(0, truth.slow_spread, requests)
+    at = BEGAN_US + np.cumsum(rng.exponential(1e6 / per_second, requests)).astype(np.int64)
+    return AskedRequests(
+        answered_at_us=at,
+        key=key.astype(np.int64),
+        failed=failed,
+        error=np.where(failed, "ValueError", "").astype(object),
+        probability=np.where(failed, np.nan, said[key]),
+        decision=said[key] >= threshold,
+        champion_probability=champion[key],
+        champion_decision=champion[key] >= threshold,
+        compute_us=np.maximum(compute * slower, 1).astype(np.int64),
+        champion_compute_us=np.maximum(compute, 1).astype(np.int64),
+        worker_mb=np.full(requests, truth.memory_mb),
+    )
+
+
+def first(asked: AskedRequests, requests: int) -> AskedRequests:
+    """Return the first so many requests."""
+    return chosen(asked, slice(0, requests))
+
+
+def chosen(asked: AskedRequests, places: Any) -> AskedRequests:
+    """Return some of the requests, by place or by mask."""
+    columns = {name: values[places] for name, values in vars(asked).items() if name != "strange"}
+    return AskedRequests(**columns, strange=asked.strange)
+
+
+def an_event(**changes: Any) -> RolloutEvent:
+    """A canary at its second step of three, begun with the trial for simplicity."""
+    value = {
+        "model": MODEL,
+        "sequence": 2,
+        "rollout_id": ROLLOUT,
+        "action": "step",
+        "mode": "canary",
+        "version": VERSION,
+        "champion_version": "1",
+        "step": 2,
+        "steps": 3,
+        "share": 0.25,
+        "key": (),
+        "reasons": (),
+        "actor": "training",
+        "expires_at": BEGAN + timedelta(hours=24),
+        "happened_at": BEGAN,
+    }
+    return RolloutEvent(**{**value, **changes})
+
+
+def a_step(**changes: Any) -> StepOfTrial:
+    plan = RolloutStep(share=0.25)
+    value = {
+        "mode": "canary",
+        "number": 2,
+        "steps": 3,
+        "share": plan.share,
+        "began_at": BEGAN,
+        "hold_seconds": plan.hold.total_seconds(),
+        "min_requests": plan.min_requests,
+        "expires_at": BEGAN + timedelta(hours=24),
+    }
+    return StepOfTrial(**{**value, **changes})
+
+
+def evidence_of(
+    asked: AskedRequests,
+    *,
+    limits: BehaviourLimits | None = None,
+    now: datetime = BEGAN + timedelta(minutes=11),
+    **step: Any,
+) -> TrialEvidence:
+    """Measure requests as a look does; by default the step's time is over."""
+    return measure(
+        asked,
+        an_event(),
+        a_step(**step),
+        limits or BehaviourLimits(),
+        began_at=BEGAN,
+        now=now,
+        table_version=7,
+    )
+
+
+def with_requests(asked: AskedRequests, **changes: Any) -> AskedRequests:
+    """Return the requests with some columns replaced."""
+    return replace(asked, **changes)
+
+
+def _probability(log_odds: Any) -> Any:
+    return 1 / (1 + np.exp(-log_odds))
