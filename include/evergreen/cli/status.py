@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,7 +33,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Everything, for a program to read.")] = False,
     last: Annotated[int, typer.Option("--last", "-n", min=1, help="How many moves and decisions to show.")] = SHOWN,
 ) -> None:
-    """Show a model's champion, the way back, the last decisions and nights, the last validation and the days scored.
+    """Show a model's champion, the way back, a challenger on trial, the last decisions and nights, and what was scored.
 
     Example: evergreen status flight_delays
     """
@@ -52,8 +53,12 @@ def status(
 
 
 def _lines(found: ModelStatus) -> Iterator[tuple[str, str]]:
+    from evergreen.status.rollouts import standing_in_words
+
     yield "champion", _version(found.champion) if found.champion else "none yet"
     yield "previous", f"version {found.previous.version}: where a rollback goes" if found.previous else "none"
+    if found.rollout is not None and found.rollout_since is not None:
+        yield "on trial", escape(standing_in_words(found.rollout, found.rollout_since, datetime.now(UTC)))
     for sentence in found.aliases.drift:
         yield "MLflow", f"[yellow]{escape(sentence)}[/]"
     if found.aliases.shown is None:

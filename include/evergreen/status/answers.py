@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Literal
 
 from pydantic import AwareDatetime
 
 from evergreen.registry.decisions import DecisionRecord
+from evergreen.registry.rollout_events import RolloutEvent
 from evergreen.registry.timeline import ReleaseEvent
 from evergreen.results import Candidate, ChampionVersion, Evaluation, Result
 
@@ -60,6 +62,20 @@ class WatchedNight(Result):
     report_uri: str
 
 
+class PastEvent(Result):
+    """One line of a model's history: a release, or an event of a rollout."""
+
+    happened_at: AwareDatetime
+    kind: Literal["release", "rollout"]
+    action: str
+    """`promote` or `rollback`; or of a rollout `step`, `pause`, `resume`, `promoted` or `rolled_back`."""
+    version: str
+    what: str
+    """In words."""
+    actor: str
+    why: str
+
+
 class DiskUse(Result):
     """Bytes of a model's local stores; S3 is not asked."""
 
@@ -78,6 +94,10 @@ class ModelStatus(Result):
     champion: ChampionVersion | None
     previous: ChampionVersion | None
     """Where a rollback would go."""
+    rollout: RolloutEvent | None
+    """Where the rollout of a challenger stands, also when it has expired and nobody has ended it; None while there is none."""
+    rollout_since: AwareDatetime | None
+    """When its present step began."""
     aliases: AliasState
     timeline: tuple[ReleaseEvent, ...]
     """The champion's moves, newest first."""

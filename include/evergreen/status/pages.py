@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from evergreen.definitions import read_definitions
 from evergreen.errors import RequestError
 from evergreen.reports.page import render_page
-from evergreen.status.queries import model_status
+from evergreen.status.queries import LAST, model_status
+from evergreen.status.rollouts import release_history, standing_in_words
 
 if TYPE_CHECKING:
     from evergreen.settings import Settings
+    from evergreen.status.answers import ModelStatus
 
 
 def models_page(settings: Settings) -> str:
@@ -43,7 +46,21 @@ def model_page(settings: Settings, name: str) -> str:
     reports = {record.id: _below_reports(settings, record.report_uri) for record in found.decisions}
     reports |= {night.decision_id: _below_reports(settings, night.report_uri) for night in found.nights}
     validation = _below_reports(settings, found.validation.report_uri) if found.validation else ""
-    return render_page("model.html", title=found.model, status=found, reports=reports, validation_report=validation)
+    return render_page(
+        "model.html",
+        title=found.model,
+        status=found,
+        rollout=_rollout(found),
+        history=release_history(settings, name, last=2 * LAST),
+        reports=reports,
+        validation_report=validation,
+    )
+
+
+def _rollout(found: ModelStatus) -> str:
+    if found.rollout is None or found.rollout_since is None:
+        return ""
+    return standing_in_words(found.rollout, found.rollout_since, datetime.now(UTC))
 
 
 def _below_reports(settings: Settings, uri: str) -> str:

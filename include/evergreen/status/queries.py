@@ -5,10 +5,7 @@ The command line, the plugin's pages and the docs ask here and nowhere else. Not
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from sqlalchemy.engine import make_url
 
 from evergreen.files import Files
 from evergreen.registry.decisions import DecisionStore
@@ -16,6 +13,7 @@ from evergreen.registry.releases import ReleaseRegistry
 from evergreen.status.aliases import alias_state
 from evergreen.status.answers import ModelStatus
 from evergreen.status.nights import watched_nights
+from evergreen.status.rollouts import is_written, rollout_standing
 from evergreen.status.stored import disk_use, newest_candidates, newest_evaluation, newest_validation, scored_days
 
 if TYPE_CHECKING:
@@ -44,12 +42,15 @@ def model_status(settings: Settings, definition: ModelDefinition, *, last: int =
     """
     model, files = definition.name, Files.from_settings(settings)
     champion, previous, timeline, decisions, nights = _books(settings, model, last)
+    rollout, since = rollout_standing(settings, model)
     return ModelStatus(
         model=model,
         title=definition.title,
         owner=definition.owner,
         champion=champion,
         previous=previous,
+        rollout=rollout,
+        rollout_since=since,
         aliases=alias_state(settings, model, timeline[0] if timeline else None),
         timeline=timeline,
         decisions=decisions,
@@ -71,9 +72,8 @@ def _books(
     tuple[DecisionRecord, ...],
     tuple[WatchedNight, ...],
 ]:
-    """Return champion, previous, timeline, decisions and nights; nothing before anybody wrote, and looking makes no file."""
-    url = make_url(settings.database_url)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+    """Return champion, previous, timeline, decisions and nights; nothing before anybody wrote."""
+    if not is_written(settings):
         return None, None, (), (), ()
     registry = ReleaseRegistry(settings)
     timeline = tuple(registry.timeline(model, limit=last))

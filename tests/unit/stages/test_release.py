@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,10 +19,11 @@ from evergreen.predictors.bundle import load_predictor
 from evergreen.registry.aliases import MlflowAliases
 from evergreen.registry.mlflow_client import open_client
 from evergreen.registry.releases import ReleaseRegistry
+from evergreen.registry.rollouts import RolloutStore
 from evergreen.results import Evaluation, Outcome, SmokeTest
 from evergreen.settings import Settings
 from evergreen.stages.register import register
-from evergreen.stages.release import release, rollback
+from evergreen.stages.release import promote, release, rollback
 from evergreen.stages.smoke_test import smoke_test, stage
 from evergreen.tables.feature_frames import read_features
 from released_models import AS_OF, MODEL, Judged, a_bundle, a_definition, a_feature_set, a_frame, judge
@@ -286,3 +288,23 @@ class TestRollback:
         first = rollback(a_definition(), settings, "broken", request_id="manual__1")
         assert rollback(a_definition(), settings, "broken", request_id="manual__1") == first
         assert rollback(a_definition(), settings, "it was not", request_id="manual__2").version == "2"
+
+    def test_a_challenger_on_trial_by_a_persons_word(self, settings):
+        released(settings, 1, None)
+        judged = judge(settings, a_bundle(settings, "baseline", seed=2), against="1")
+        tried = a_definition(release={"rollout": "blue_green"})
+        RolloutStore(settings.database_url).begin_step(
+            model=MODEL,
+            rollout_id=judged.record.id,
+            mode="blue_green",
+            version=ready_to_release(settings, judged).registered.version,
+            champion_version="1",
+            step=1,
+            steps=1,
+            share=1.0,
+            key=(),
+            actor="training",
+            expires_at=datetime.now(UTC) + timedelta(hours=1),
+        )
+        assert promote(tried, settings, "seen enough").rollout == "blue_green"
+        assert MlflowAliases(settings).read(MODEL) == {"champion": "2", "previous": "1"}

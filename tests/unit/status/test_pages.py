@@ -2,11 +2,13 @@ import pytest
 import yaml
 
 from evergreen.errors import RequestError
+from evergreen.registry.rollouts import RolloutStore
 from evergreen.results import Outcome
 from evergreen.settings import Settings
 from evergreen.stages.release import rollback
 from evergreen.status.pages import model_page, models_page
 from released_models import MODEL, SOURCE, a_bundle, a_definition, judge, release_without_mlflow
+from rollout_world import RolloutWorld
 
 
 @pytest.fixture
@@ -36,6 +38,28 @@ def test_the_story_of_a_model(settings, caplog):
     assert "<b>late?" not in page
     assert "http" not in page.split("</head>")[1]
     assert f'href="models/{MODEL}"' in models_page(settings)
+
+
+def test_a_challenger_on_trial(settings):
+    world = RolloutWorld(settings, MODEL)
+    world.release(1, None)
+    world.register(2, "1")
+    world.begin(2)
+    RolloutStore(settings.database_url).pause(MODEL, reason="after <lunch>", actor="ada")
+    page = model_page(settings, MODEL)
+    for words in (
+        "version 2 answers 5 % of the callers, canary step 1 of 3, since",
+        "paused by ada: after &lt;lunch&gt;",
+        "paused at step 1 of 3",
+        "canary step 1 of 3: version 2 answers 5 % of the callers",
+    ):
+        assert words in page
+    assert "on trial: version 2" in models_page(settings)
+    RolloutStore(settings.database_url).roll_back(MODEL, world.decide(2, "1"), reasons=("it failed",))
+    page = model_page(settings, MODEL)
+    assert "On trial" not in page
+    assert "trial of version 2 over: taken back at step 1 of 3" in page
+    assert "on trial" not in models_page(settings)
 
 
 def test_an_unknown_model_is_named(settings):
