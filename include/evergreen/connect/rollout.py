@@ -19,7 +19,7 @@ from evergreen.connect.trials import (
     stands,
     step_names,
 )
-from evergreen.errors import EvergreenError, SettingsError
+from evergreen.errors import EvergreenError
 
 if TYPE_CHECKING:
     from evergreen.connect.run import Run
@@ -34,7 +34,7 @@ class TrialStep(BaseOperator, SkipMixin):
     """Tries the tested version out on live requests: one step of its rollout.
 
     The step passes, or the challenger is taken back, and all that follows is skipped: the champion stays, and the run is a
-    good run. Cleared or tried again it goes on where the rollout stands. Marked as a success by hand it is left out.
+    good run. Cleared or tried again it goes on where the rollout stands.
 
     Args:
         step: From 1.
@@ -60,10 +60,7 @@ class TrialStep(BaseOperator, SkipMixin):
         if verdict.champion_version is None:
             return of_first_release(verdict, tested.registered.version, self.step).to_xcom()
         event = stands(run.settings, run.definition.name, verdict.decision_id)
-        if event is not None and event.is_paused and event.step < self.step:
-            return self._go_on(run, self._held_up(run, event), context)
-        ended = None if event is None else as_ended(event)
-        return self._go_on(run, ended or self._begin(run, tested, verdict), context)
+        return self._go_on(run, self._hindered(run, event) or self._begin(run, tested, verdict), context)
 
     def look_again(self, context: Any, event: dict[str, Any]) -> Any:
         """Go on after a pause between two steps."""
@@ -75,44 +72,42 @@ class TrialStep(BaseOperator, SkipMixin):
         from evergreen.results import RolloutLook
         from evergreen.stages.rollout import conclude
 
-        run, look = current_run(), RolloutLook.from_xcom(event["look"])
-        if event["is_blind"]:
-            _take_back(run, look)
-        else:
-            look = conclude(run.definition, look, run.settings, actor=run.actor)
+        run = current_run()
+        look = conclude(run.definition, RolloutLook.from_xcom(event), run.settings, actor=run.actor)
         newest = stands(run.settings, look.model, look.rollout_id)
-        ended = None if newest is None else as_ended(newest)
-        # Somebody may have ended it after the look: then that is how it ended.
-        is_overruled = ended is not None and (look.outcome == "pass" or ended.outcome == "promoted")
-        return self._go_on(run, ended if ended is not None and is_overruled else look, context)
+        # Somebody may have ended it after the look that let it pass.
+        ended = as_ended(newest) if newest is not None and look.outcome == "pass" else None
+        return self._go_on(run, ended or look, context)
 
     def _begin(self, run: Run, tested: SmokeTest, verdict: Verdict) -> RolloutLook:
-        """Begin the step and wait; return its end where somebody has ended the rollout at this very moment."""
+        """Begin the step and wait; return its end where somebody ends the rollout at this very moment."""
         from evergreen.connect.rollout_trigger import TrialTrigger
         from evergreen.stages.rollout import begin_step
 
-        _require_step(run, self.step)
         try:
             began = begin_step(run.definition, tested, verdict, self.step, run.settings, actor=run.actor)
         except EvergreenError:
-            event = stands(run.settings, run.definition.name, verdict.decision_id)
-            ended = None if event is None else as_ended(event)
-            if ended is None:
+            hindered = self._hindered(run, stands(run.settings, run.definition.name, verdict.decision_id))
+            if hindered is None:
                 raise
-            return ended
+            return hindered
         _log.info("step %d of %d: %g %% of the callers", began.step, began.steps, 100 * began.share)
         every = run.definition.release.trial.look_every.total_seconds()
         trigger = TrialTrigger(run.definition.name, verdict.decision_id, tested.registered.version, self.step, every)
         raise TaskDeferred(trigger=trigger, method_name="conclude")
 
-    def _held_up(self, run: Run, event: RolloutEvent) -> RolloutLook:
-        """Wait for the end of a pause between two steps; take the challenger back where nobody ends it in time."""
-        from evergreen.connect.rollout_trigger import ResumeTrigger
+    def _hindered(self, run: Run, event: RolloutEvent | None) -> RolloutLook | None:
+        """Return how the rollout has ended, None where the step may begin; wait where it is paused between two steps.
 
+        Where nobody ends the pause in time, the challenger is taken back.
+        """
+        from evergreen.connect.rollout_trigger import ResumeTrigger
+        from evergreen.stages.rollout import conclude
+
+        if event is None or not event.is_paused or event.step >= self.step:
+            return None if event is None else as_ended(event)
         if not event.is_on(datetime.now(UTC)):
-            look = of_forgotten_pause(event)
-            _take_back(run, look)
-            return look
+            return conclude(run.definition, of_forgotten_pause(event), run.settings, actor=run.actor)
         _log.info("paused: %s", "; ".join(event.reasons))
         every = run.definition.release.trial.look_every.total_seconds()
         raise TaskDeferred(trigger=ResumeTrigger(event.model, event.rollout_id, every), method_name="look_again")
@@ -153,24 +148,6 @@ def end_with_this_run(run: Run) -> None:
     if ended is not None:
         link = run_page(context["dag_run"].dag_id, context["dag_run"].run_id)
         _tell(run, of_rollout(ended.model, ended.version, ended.reasons, link))
-
-
-def _require_step(run: Run, step: int) -> None:
-    steps = len(run.definition.release.steps)
-    if step > steps:  # model.yaml was changed while the run was under way
-        raise SettingsError(
-            "the rollout has a step that the definition no longer has",
-            found=f"step {step}, and {steps} in `release`",
-            allowed="the steps that the DAG was made from",
-            remedy="start a new training",
-        )
-
-
-def _take_back(run: Run, look: RolloutLook) -> None:
-    from evergreen.registry.rollouts import RolloutStore
-
-    store = RolloutStore(run.settings.database_url)
-    store.roll_back(look.model, look.rollout_id, reasons=look.reasons, actor=run.actor)
 
 
 def _page(run: Run, look: RolloutLook, context: Any) -> str:

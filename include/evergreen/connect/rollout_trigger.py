@@ -60,12 +60,12 @@ class TrialTrigger(BaseTrigger):
                 blind_seconds = time.monotonic() - seen_at
                 if blind_seconds >= BLIND_SECONDS:
                     look = unseen(self.model, self.rollout_id, self.version, self.step, blind_seconds, error)
-                    yield TriggerEvent({"look": look.to_xcom(), "is_blind": True})
+                    yield TriggerEvent(look.to_xcom())
                     return
             else:
                 seen_at = time.monotonic()
                 if look.outcome != "wait":
-                    yield TriggerEvent({"look": look.to_xcom(), "is_blind": False})
+                    yield TriggerEvent(look.to_xcom())
                     return
             await asyncio.sleep(self.every_seconds)
 
