@@ -1,27 +1,61 @@
-"""What a person does by hand: `<model>.rollback`, one DAG per model definition."""
+"""What a person does by hand: `<model>.promote`, `.rollback` and `.pause_rollout`, for each model definition."""
 
 from airflow.sdk import DAG
 
 from evergreen.connect.assets import ModelAssets
 from evergreen.connect.dag_arguments import dag_arguments, definitions_to_unfold
-from evergreen.connect.params import rollback_params
-from evergreen.connect.tasks import rollback
+from evergreen.connect.params import pause_params, promote_params, rollback_params
+from evergreen.connect.tasks import pause_rollout, promote, rollback
 
-DOC = """\
-Brings the previous release back, whole: model, feature code, schema, thresholds. Running it again returns to the release
-that was taken back."""
+PROMOTE = """\
+Makes the challenger on trial the champion now, skipping what is left of its trial; or a registered version. The gate is not
+skipped: the version needs a decision `promote` against the present champion."""
+
+ROLLBACK = """\
+Takes back the challenger on trial; the champion stays. Without one, brings the previous release back, whole: model, feature
+code, schema, thresholds. Running it again returns to the release that was taken back."""
+
+PAUSE = """\
+Keeps the challenger on trial at its present step: neither more traffic nor a release, until it is resumed by the same form.
+Beyond its limits it is taken back as ever, and so it is when the step's time is up (`release.trial.give_up_after`)."""
 
 for definition in definitions_to_unfold():
     assets = ModelAssets.of(definition.name)
     with DAG(
         **dag_arguments(
             definition,
+            "promote",
+            title="Make a challenger the champion by hand",
+            params=promote_params(),
+            doc=PROMOTE,
+        ),
+        schedule=None,
+    ) as dag:
+        promote.override(outlets=[assets.champion])()
+    globals()[dag.dag_id] = dag
+
+    with DAG(
+        **dag_arguments(
+            definition,
             "rollback",
-            title="Bring the previous release back",
+            title="Take the last release back",
             params=rollback_params(),
-            doc=DOC,
+            doc=ROLLBACK,
         ),
         schedule=None,
     ) as dag:
         rollback.override(outlets=[assets.champion])()
+    globals()[dag.dag_id] = dag
+
+    with DAG(
+        **dag_arguments(
+            definition,
+            "pause_rollout",
+            title="Pause the challenger's trial, or let it go on",
+            params=pause_params(),
+            doc=PAUSE,
+        ),
+        schedule=None,
+    ) as dag:
+        pause_rollout()
     globals()[dag.dag_id] = dag

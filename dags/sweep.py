@@ -1,16 +1,17 @@
-"""Start what was decided on and never began, and notice what nobody watches: `evergreen.sweep`, one DAG for all models."""
+"""Start what was decided on and never began, and end or tell of what nobody watches: `evergreen.sweep`, for all models."""
 
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, DeltaTriggerTimetable
 
-from evergreen.connect.monitoring_tasks import due_of_all, look_for_silence
+from evergreen.connect.monitoring_tasks import due_of_all, end_forgotten_rollouts, look_for_silence
 from evergreen.connect.triggering import trigger_trainings
 
 DOC = """\
 A decision to train is kept before its training is triggered. Whatever gets lost in between (a killed scheduler, a deleted
 run) is found here: every decision whose training never began is triggered again, under the same run id, so that none runs
-twice. A model whose champion nobody has watched for longer than `monitoring.operations.max_hours_unwatched` is told of."""
+twice. A model whose champion nobody has watched for longer than `monitoring.operations.max_hours_unwatched` is told of. A
+challenger whose trial has expired, or whose training run is over, is taken back."""
 
 with DAG(
     dag_id="evergreen.sweep",
@@ -27,3 +28,4 @@ with DAG(
 ) as dag:
     trigger_trainings(due_of_all())
     look_for_silence()
+    end_forgotten_rollouts()

@@ -74,7 +74,15 @@ class RolloutWorld:
         self.registry.promote(self.model, str(number), decision_id, against, actor="night")
         return decision_id
 
-    def begin(self, number: int, step: int = 1, *, against: str = "1", lasts: timedelta = timedelta(hours=1)) -> RolloutEvent:
+    def begin(
+        self,
+        number: int,
+        step: int = 1,
+        *,
+        against: str = "1",
+        lasts: timedelta = timedelta(hours=1),
+        actor: str = "training",
+    ) -> RolloutEvent:
         """Begin a step of a version that was registered."""
         return self.store.begin_step(
             model=self.model,
@@ -86,7 +94,7 @@ class RolloutWorld:
             steps=len(SHARES),
             share=SHARES[step - 1],
             key=("flight",),
-            actor="training",
+            actor=actor,
             expires_at=datetime.now(UTC) + lasts,
         )
 

@@ -44,9 +44,36 @@ def test_an_unsound_request_is_refused_by_the_form(dags, conf):
         _validated(dags["flight_delays.training"], conf)
 
 
-def test_a_rollback_needs_a_reason(dags):
+@pytest.mark.parametrize("kind", ["promote", "rollback", "pause_rollout"])
+def test_what_a_person_does_by_hand_needs_a_reason(dags, kind):
     from airflow.sdk.exceptions import ParamValidationError
 
-    with pytest.raises(ParamValidationError, match="reason"):
-        _validated(dags["flight_delays.rollback"], {})
-    assert _validated(dags["flight_delays.rollback"], {"reason": "answers nonsense"})["reason"] == "answers nonsense"
+    dag = dags[f"flight_delays.{kind}"]
+    for reason in ({}, {"reason": "no"}, {"reason": "x" * 501}):
+        with pytest.raises(ParamValidationError, match="reason"):
+            _validated(dag, reason)
+    assert _validated(dag, {"reason": "answers nonsense"})["reason"] == "answers nonsense"
+
+
+@pytest.mark.parametrize(
+    ("kind", "conf"), [("promote", {"version": "12"}), ("promote", {"version": None}), ("pause_rollout", {"resume": True})]
+)
+def test_what_else_a_person_may_say(dags, kind, conf):
+    merged = _validated(dags[f"flight_delays.{kind}"], {"reason": "because", **conf})
+    assert {name: merged[name] for name in conf} == conf
+
+
+@pytest.mark.parametrize(
+    ("kind", "conf"),
+    [
+        ("promote", {"version": "0"}),
+        ("promote", {"version": "latest"}),
+        ("promote", {"version": 2}),
+        ("pause_rollout", {"resume": "no"}),
+    ],
+)
+def test_what_a_person_may_not_say(dags, kind, conf):
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError, match=next(iter(conf))):
+        _validated(dags[f"flight_delays.{kind}"], {"reason": "because", **conf})

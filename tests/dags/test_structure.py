@@ -26,7 +26,9 @@ EDGES = {
         "score": set(),
         "materialize": set(),
     },
+    "flight_delays.promote": {"promote": set()},
     "flight_delays.rollback": {"rollback": set()},
+    "flight_delays.pause_rollout": {"pause_rollout": set()},
     "flight_delays.monitoring": {
         "collect": {*CHECKS, "triage", "probe", "decide"},
         **{check: {"triage", "decide"} for check in CHECKS},
@@ -51,6 +53,7 @@ def test_the_sweep_is_one_for_all_models_and_never_two_at_once(dags):
         "due_of_all": {"trigger"},
         "trigger": set(),
         "look_for_silence": set(),
+        "end_forgotten_rollouts": set(),
     }
     assert (sweep.max_active_runs, sweep.catchup, sweep.is_paused_upon_creation) == (1, False, False)
     assert sweep.timetable.delta == timedelta(minutes=10)
@@ -105,7 +108,9 @@ def test_the_assets_tell_the_story(dags):
     assert outlets["flight_delays.scoring", "score"] == ["flight_delays.predictions"]
     assert outlets["flight_delays.training", "materialize"] == ["flight_delays.online"]
     assert outlets["flight_delays.scoring", "materialize"] == ["flight_delays.online"]
+    assert outlets["flight_delays.promote", "promote"] == ["flight_delays.champion"]
     assert outlets["flight_delays.rollback", "rollback"] == ["flight_delays.champion"]
+    assert outlets["flight_delays.pause_rollout", "pause_rollout"] == []
     assert outlets["flight_delays.monitoring", "decide"] == ["flight_delays.decisions"]
     collect = dags["flight_delays.monitoring"].get_task("collect")
     assert [asset.name for asset in collect.inlets] == ["flight_delays.predictions"]

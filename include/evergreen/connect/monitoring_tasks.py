@@ -149,3 +149,19 @@ def look_for_silence() -> list[str]:
 
     settings = Settings()
     return [*tell_of_silence(settings), *tell_of_old_features(settings)]
+
+
+@task
+def end_forgotten_rollouts() -> list[str]:
+    """Take back every challenger on trial that nobody watches any more, and tell of it."""
+    from airflow.sdk import get_current_context
+
+    from evergreen.connect.forgotten_rollouts import end_forgotten_rollouts as end
+    from evergreen.settings import Settings
+
+    ti = get_current_context()["ti"]
+
+    def is_running(dag_id: str, run_id: str) -> bool:
+        return ti.get_dr_count(dag_id, run_ids=[run_id], states=["queued", "running"]) > 0
+
+    return end(Settings(), is_running)

@@ -72,10 +72,32 @@ def training_params(definition: ModelDefinition) -> dict[str, Param]:
     }
 
 
-def rollback_params() -> dict[str, Param]:
-    """Fields of the rollback form."""
+def promote_params() -> dict[str, Param]:
+    """Fields of the form to promote by hand."""
     return {
-        "reason": Param(
-            "", type="string", minLength=3, maxLength=500, title="Reason", description="Why the champion is taken back."
+        "reason": _why("Why the version is released."),
+        "version": Param(
+            None,
+            type=["null", "string"],
+            pattern=r"^[1-9][0-9]{0,9}$",
+            title="Version",
+            description="A registered version. Empty: the challenger on trial.",
         ),
     }
+
+
+def rollback_params() -> dict[str, Param]:
+    """Fields of the rollback form."""
+    return {"reason": _why("Why the challenger on trial, or else the champion, is taken back.")}
+
+
+def pause_params() -> dict[str, Param]:
+    """Fields of the form that pauses a rollout or resumes it."""
+    return {
+        "reason": _why("Why the rollout is paused or resumed."),
+        "resume": Param(False, type="boolean", title="Resume", description="Let a paused rollout go on."),
+    }
+
+
+def _why(description: str) -> Param:
+    return Param("", type="string", minLength=3, maxLength=500, title="Reason", description=description)

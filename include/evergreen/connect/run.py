@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NO_DATE = "none"
+_BY_RUN = ", run "
 AS_OF_PATTERN = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2}))?$"
 """How a form, and so whoever fills it in, writes an as-of."""
 
@@ -36,7 +37,13 @@ class Run:
     @property
     def actor(self) -> str:
         """Who moves the champion when this run does: the person who triggered it, if any, and the run."""
-        return f"{self.triggered_by or 'airflow'}, run {self.run_id}"
+        return f"{self.triggered_by or 'airflow'}{_BY_RUN}{self.run_id}"
+
+
+def run_id_of(actor: str) -> str | None:
+    """Return the id of the run that `Run.actor` names, None for an actor that is no run."""
+    _, by_run, run_id = actor.partition(_BY_RUN)
+    return run_id if by_run else None
 
 
 def current_run() -> Run:
@@ -59,6 +66,13 @@ def current_run() -> Run:
         triggered_by=dag_run.triggering_user_name,
         decision_id=params.get("decision") or None,
     )
+
+
+def asked_for(name: str) -> Any:
+    """Return a field of the form that the run was triggered with, None where it has none of that name."""
+    from airflow.sdk import get_current_context
+
+    return get_current_context()["params"].get(name)
 
 
 def resolve_as_of(definition: ModelDefinition, asked: str | None, scheduled: datetime) -> datetime:

@@ -203,14 +203,35 @@ def materialize(validated: XCom) -> XCom:
 
 
 @task
+def promote() -> XCom:
+    """Make the challenger on trial, or the version that the form names, the champion."""
+    from evergreen.connect.run import asked_for, current_run
+    from evergreen.stages.release import promote as stage
+
+    run, version = current_run(), asked_for("version")
+    # The run's id makes a repeated task promote once.
+    return stage(run.definition, run.settings, run.reason, version=version, actor=run.actor, request_id=run.run_id).to_xcom()
+
+
+@task
 def rollback() -> XCom:
-    """Bring the previous release back: model, feature code, schema and thresholds together."""
+    """Take the challenger on trial back; or bring the previous release back: model, feature code, schema and thresholds."""
     from evergreen.connect.run import current_run
     from evergreen.stages.release import rollback as stage
 
     run = current_run()
-    # The run's id makes a repeated task move the champion once.
+    # The run's id makes a repeated task take back one thing.
     return stage(run.definition, run.settings, run.reason, actor=run.actor, request_id=run.run_id).to_xcom()
+
+
+@task
+def pause_rollout() -> XCom:
+    """Keep the challenger on trial at its present step, or let it go on."""
+    from evergreen.connect.run import asked_for, current_run
+    from evergreen.stages.release import pause_rollout as stage
+
+    run, resume = current_run(), bool(asked_for("resume"))
+    return stage(run.definition, run.settings, run.reason, resume=resume, actor=run.actor, request_id=run.run_id).to_xcom()
 
 
 @task

@@ -89,8 +89,17 @@ def resume(connection: Connection, model: str, word: Word) -> RolloutEvent:
     return _append(connection, present, "resume", word) if present.is_paused else present
 
 
-def roll_back(connection: Connection, model: str, rollout_id: str, word: Word) -> RolloutEvent:
+def roll_back(
+    connection: Connection, model: str, rollout_id: str, word: Word, *, at_sequence: int | None = None
+) -> RolloutEvent:
     """Take a challenger on trial back; a rollout that has ended stays as it ended.
+
+    Args:
+        connection: A transaction that may write.
+        model: Name of the model.
+        rollout_id: The decision that promotes the challenger.
+        word: Why, and by whose hand.
+        at_sequence: Only while it stands at this event.
 
     Raises:
         RegistryError: The model never had this rollout.
@@ -103,7 +112,9 @@ def roll_back(connection: Connection, model: str, rollout_id: str, word: Word) -
             allowed="a rollout that has begun",
             remedy=f"list them: evergreen releases {model}",
         )
-    return present if present.has_ended else _append(connection, present, "rolled_back", word)
+    if present.has_ended or (at_sequence is not None and present.sequence != at_sequence):
+        return present
+    return _append(connection, present, "rolled_back", word)
 
 
 def end_with_champion(connection: Connection, move: ReleaseEvent) -> None:

@@ -171,6 +171,7 @@ class RolloutStore:
         evidence_uri: str = "",
         evidence_digest: str = "",
         request_id: str | None = None,
+        at_sequence: int | None = None,
     ) -> RolloutEvent:
         """Take a challenger on trial back. A rollout that has ended stays as it ended.
 
@@ -182,16 +183,20 @@ class RolloutStore:
             evidence_uri: What was decided on, where something was.
             evidence_digest: Digest of it.
             request_id: Names the request (a run id), to find what it has done by `event_of`.
+            at_sequence: Only while the rollout stands at this event; None: wherever it stands.
 
         Returns:
-            The event that ended the rollout, this one or an earlier one: `promoted` where it was too late.
+            The event that ended the rollout, this one or an earlier one: `promoted` where it was too late. With `at_sequence`
+            it may also be where the rollout stands by now.
 
         Raises:
             RegistryError: The model never had this rollout.
             StoreUnavailableError: The database did not answer; trying again is safe.
         """
         word = Word(tuple(reasons), actor or person_at_machine(), request_id or None, evidence_uri, evidence_digest)
-        return self._write(model, lambda connection: rollout_moves.roll_back(connection, model, rollout_id, word))
+        return self._write(
+            model, lambda connection: rollout_moves.roll_back(connection, model, rollout_id, word, at_sequence=at_sequence)
+        )
 
     def _write(self, model: str, move: Callable[[Connection], RolloutEvent]) -> RolloutEvent:
         return self._database.write(move, turn=turn_of(model))
