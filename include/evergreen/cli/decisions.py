@@ -55,7 +55,8 @@ def replay(
 ) -> None:
     """Decide again from a decision's stored measurement, and compare. Exits with 1 when the answer differs.
 
-    Needs no data, no model and no clock: only what was measured then, and the thresholds that were in force.
+    Needs no data, no model and no clock: only what was measured then, and the thresholds that were in force. What the
+    challenger did in its rollout is decided on again as well.
 
     Example: evergreen replay 3fa09c1b24d7
     """
@@ -87,7 +88,24 @@ def replay(
     if not same:
         for reason in again.reasons:
             console.print(f"  · {escape(reason)}")
+    if not (_replay_trials(record, settings, console) and same):
         raise typer.Exit(1)
+
+
+def _replay_trials(record: DecisionRecord, settings: Settings, console: Console) -> bool:
+    """Decide again on what the challenger did in its rollout, where it had one; return whether all comes to the same."""
+    from evergreen.stages.rollout import kept_trials
+
+    all_same = True
+    for trial, same in kept_trials(record.model, record.id, settings):
+        step, decision = trial.evidence.step, trial.decision
+        all_same &= same
+        console.print(
+            f"trial, step {step.number} of {step.steps}, {trial.evidence.looked_at:%Y-%m-%d %H:%M} UTC: {decision.outcome} "
+            f"({'the same, word for word' if same else 'it differs'})"
+        )
+        console.print(f"  · {escape(decision.reasons[0])}")
+    return all_same
 
 
 def _find(decision: str, settings: Settings) -> DecisionRecord:

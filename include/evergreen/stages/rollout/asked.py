@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from evergreen.stages.rollout.wording import count
 from evergreen.tables.predictions import ANSWERED_AT, KEY
 from evergreen.tables.served_columns import REQUEST, ROLE, ROW
 
@@ -120,13 +121,13 @@ def _strange(records: pa.Table, version: str) -> tuple[str, ...]:
     answered = pc.is_in(role, value_set=pa.array(ANSWERED))
     paired = pc.and_(paired, pc.is_valid(records.column("champion_decision")))
     wrong = {
-        "records of an unknown role": pc.invert(pc.fill_null(known, False)),
-        f"records of a release that is not version {version}": pc.invert(pc.fill_null(ours, False)),
-        "answers that are no probability": pc.and_(answered, pc.invert(sound)),
-        "answers without the champion's beside them": pc.and_(answered, pc.invert(paired)),
+        "of an unknown role": pc.invert(pc.fill_null(known, False)),
+        f"of a release that is not version {version}": pc.invert(pc.fill_null(ours, False)),
+        "with an answer that is no probability": pc.and_(answered, pc.invert(sound)),
+        "without the champion's answer": pc.and_(answered, pc.invert(paired)),
     }
     counted = {what: int(pc.sum(pc.cast(each, pa.int64())).as_py() or 0) for what, each in wrong.items()}
-    return tuple(f"{count:,} {what}" for what, count in counted.items() if count)
+    return tuple(f"{count(number, 'record')} {what}" for what, number in counted.items() if number)
 
 
 def _numbered(column: pa.ChunkedArray) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from evergreen.stages.rollout.behaviour import judge_behaviour
 from evergreen.stages.rollout.patience import judge_end, judge_patience
 from evergreen.stages.rollout.wording import count, span
-from evergreen.trial_evidence import RuleKind, TrialDecision, TrialRecord, TrialRule
+from evergreen.trial_evidence import RuleKind, TrialDecision, TrialRule
 
 if TYPE_CHECKING:
     from evergreen.trial_evidence import TrialEvidence
@@ -33,22 +33,6 @@ def decide(evidence: TrialEvidence) -> TrialDecision:
     outcome: Literal["wait", "pass", "roll_back"] = "roll_back" if broken else "wait" if waiting else "pass"
     reasons = [rule.reason for rule in broken or waiting] or _well(evidence, rules)
     return TrialDecision(outcome=outcome, reasons=tuple(reasons), rules=rules)
-
-
-def replay(record: bytes) -> bool:
-    """Decide again on a kept record; needs no table and no clock.
-
-    Args:
-        record: The stored bytes.
-
-    Returns:
-        Whether it comes to the same, word for word.
-
-    Raises:
-        ValueError: The bytes are no record of a trial.
-    """
-    kept = TrialRecord.from_bytes(record)
-    return decide(kept.evidence) == kept.decision
 
 
 def _trust(evidence: TrialEvidence) -> TrialRule:

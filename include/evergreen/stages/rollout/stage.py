@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 from evergreen.digests import digest_bytes
 from evergreen.errors import DigestMismatchError, RegistryError, RequestError, UndecidedError
-from evergreen.files import Files, join_uri
+from evergreen.files import Files
 from evergreen.predictors.bundle import read_bundle
 from evergreen.registry.rollouts import RolloutStore
 from evergreen.reports.trial_report import render_trial_page
 from evergreen.results import Outcome, RolloutLook
 from evergreen.stages.rollout.decision import decide
 from evergreen.stages.rollout.evidence import gather
+from evergreen.stages.rollout.kept import keep, replay
 from evergreen.stages.rollout.standing import Standing
 from evergreen.stages.rollout.wording import limit
-from evergreen.tables.addresses import report_uri, trials_folder
+from evergreen.tables.addresses import report_uri
 from evergreen.trial_evidence import TrialRecord
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def look(
     found = _look(standing, decision.outcome, decision.reasons, requests=evidence.step_requests)
     if decision.outcome == "wait":
         return found
-    uri, digest = _keep(TrialRecord(evidence=evidence, decision=decision), settings)
+    uri, digest = keep(TrialRecord(evidence=evidence, decision=decision), settings)
     return found.model_copy(update={"evidence_uri": uri, "evidence_digest": digest})
 
 
@@ -196,23 +197,15 @@ def _look(standing: Standing, outcome: str, reasons: tuple[str, ...], *, request
     )
 
 
-def _keep(record: TrialRecord, settings: Settings) -> tuple[str, str]:
-    data = record.to_bytes()
-    digest = digest_bytes(data)
-    uri = join_uri(trials_folder(settings, record.evidence.model, record.evidence.rollout_id), f"{digest}.json")
-    Files.from_settings(settings).write_bytes(uri, data)
-    return uri, digest
-
-
 def _read(look: RolloutLook, settings: Settings) -> TrialRecord:
     data = Files.from_settings(settings).read_bytes(look.evidence_uri)
     found = digest_bytes(data)
-    record = TrialRecord.from_bytes(data) if found == look.evidence_digest else None
-    about = record and (record.evidence.rollout_id, record.evidence.step.number)
-    if record is None or about != (look.rollout_id, look.step) or decide(record.evidence) != record.decision:
-        raise _mismatch(look, f"digest {found}, evidence about {about}")
-    if (record.decision.outcome, record.decision.reasons) != (look.outcome, look.reasons):
-        raise _mismatch(look, f"evidence that comes to `{record.decision.outcome}`")
+    if found != look.evidence_digest:
+        raise _mismatch(look, f"digest {found}")
+    record = TrialRecord.from_bytes(data)
+    told = (record.evidence.rollout_id, record.evidence.step.number, record.decision.outcome, record.decision.reasons)
+    if told != (look.rollout_id, look.step, look.outcome, look.reasons) or not replay(record):
+        raise _mismatch(look, f"evidence of step {told[1]} of rollout {told[0]}, `{told[2]}`")
     return record
 
 

@@ -1,6 +1,7 @@
 """A rollout from its first step to its end, on the table that the gateway's answers are shipped to."""
 
 import math
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,14 +10,14 @@ from evergreen.definitions.release import ReleasePlan
 from evergreen.errors import DigestMismatchError, RegistryError, RequestError, UndecidedError
 from evergreen.files import Files
 from evergreen.registry.rollouts import RolloutStore
-from evergreen.results import Outcome, RegisteredVersion, RolloutLook, SmokeTest
+from evergreen.results import ChampionVersion, Outcome, RegisteredVersion, RolloutLook, SmokeTest
 from evergreen.serving.log.shipped_rows import served_rows
 from evergreen.settings import Settings
-from evergreen.stages.rollout import begin_step, conclude, look, replay
+from evergreen.stages.rollout import begin_step, conclude, kept_trials, look
 from evergreen.tables.addresses import served_uri
 from evergreen.tables.served_table import ServedTable
 from logged_answers import a_release, an_answer, microseconds
-from released_models import MODEL, a_bundle, a_definition, judge, register_without_mlflow, release_without_mlflow
+from released_models import MODEL, Judged, a_bundle, a_definition, judge, register_without_mlflow, release_without_mlflow
 
 PLAN = ReleasePlan.model_validate(
     {
@@ -30,11 +31,9 @@ DEFINITION = a_definition(release=PLAN.model_dump(mode="json"))
 class Trial:
     """A champion, version 1, and a challenger, version 2, that may be tried out."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, judged: Judged, version: ChampionVersion) -> None:
         self.settings = settings
-        release_without_mlflow(settings, 1, judge(settings, a_bundle(settings, "baseline")))
-        self.judged = judge(settings, a_bundle(settings, "logistic_regression"), against="1")
-        version = register_without_mlflow(settings, 2, self.judged)
+        self.judged = judged
         self.tested = SmokeTest(
             registered=RegisteredVersion(
                 model=MODEL,
@@ -86,9 +85,20 @@ class Trial:
         table.append(rows, sender="gateway", number=self.shipped)
 
 
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    """Bundles and books, made once: that takes longer than any test here."""
+    settings = Settings(home=tmp_path_factory.mktemp("released"))
+    release_without_mlflow(settings, 1, judge(settings, a_bundle(settings, "baseline")))
+    judged = judge(settings, a_bundle(settings, "logistic_regression"), against="1")
+    return settings, judged, register_without_mlflow(settings, 2, judged)
+
+
 @pytest.fixture
-def trial(tmp_path):
-    return Trial(Settings(home=tmp_path))
+def trial(tmp_path, released):
+    settings, judged, version = released
+    shutil.copy(settings.home / "evergreen.db", tmp_path)
+    return Trial(Settings(home=tmp_path), judged, version)
 
 
 def some(requests, **changes):
@@ -110,7 +120,8 @@ def test_a_good_challenger_passes_every_step(trial):
     concluded = conclude(DEFINITION, passed, trial.settings, actor="training")
     assert concluded == passed.model_copy(update={"report_uri": concluded.report_uri})
     assert b"Passed" in Files().read_bytes(concluded.report_uri)
-    assert replay(Files().read_bytes(concluded.evidence_uri))
+    ((kept, same),) = kept_trials(MODEL, trial.rollout_id, trial.settings)
+    assert (kept.decision.reasons, same) == (passed.reasons, True)
 
     assert trial.begin(2).share == 1.0
     waits = trial.look(2)
@@ -134,7 +145,6 @@ def test_a_bad_challenger_is_taken_back_with_its_evidence(trial):
     ended = RolloutStore(trial.settings.database_url).history(MODEL)[0]
     assert (ended.action, ended.reasons, ended.actor) == ("rolled_back", found.reasons, "training")
     assert (ended.evidence_uri, ended.evidence_digest) == (found.evidence_uri, found.evidence_digest)
-    assert replay(Files().read_bytes(ended.evidence_uri))
     assert conclude(DEFINITION, found, trial.settings, actor="training") == concluded
     assert len(RolloutStore(trial.settings.database_url).history(MODEL)) == 2
     assert trial.look().outcome == "rolled_back"
@@ -197,6 +207,15 @@ def test_changed_evidence_is_not_acted_on(trial, what):
     with pytest.raises(DigestMismatchError):
         conclude(DEFINITION, passed.model_copy(update=changes.get(what, {})), trial.settings, actor="training")
     assert RolloutStore(trial.settings.database_url).current(MODEL) is not None
+
+
+def test_evidence_that_was_changed_is_not_decided_on_again(trial):
+    trial.begin()
+    trial.answer(*some(20))
+    uri = trial.look().evidence_uri
+    Files().write_bytes(uri, Files().read_bytes(uri).replace(b'"step_requests":20', b'"step_requests":21'))
+    with pytest.raises(DigestMismatchError, match="was changed"):
+        kept_trials(MODEL, trial.rollout_id, trial.settings)
 
 
 def test_a_step_that_goes_on_cannot_be_concluded(trial):
