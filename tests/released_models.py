@@ -31,6 +31,8 @@ from evergreen.tables.addresses import bundles_uri, features_uri
 from evergreen.tables.day_table import DayTable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from evergreen.reference_profile import ReferenceProfile
     from evergreen.settings import Settings
 
@@ -82,8 +84,10 @@ def a_frame(rows: int = 400, seed: int = 1, days: int = 4) -> pd.DataFrame:
     return frame
 
 
-def _learn(algorithm: str, frame: pd.DataFrame) -> tuple[Encoder, dict[str, bytes], float]:
+def _learn(algorithm: str, frame: pd.DataFrame, *, shuffled: bool = False) -> tuple[Encoder, dict[str, bytes], float]:
     label = ((frame["temp"].fillna(40) + 10 * (frame["carrier"] == "AA")) > 52).to_numpy(dtype=np.float64)
+    if shuffled:
+        np.random.default_rng(1).shuffle(label)
     if algorithm == "baseline":
         encoder = Encoder.fit(frame, (), ("hour",))
         table = RateTable.fit(encoder.transform(frame), label)
@@ -161,10 +165,12 @@ def a_bundle(
     calibration: Calibration | None = None,
     source: str = SOURCE,
     layout: FeatureLayout | None = None,
+    shuffled: bool = False,
+    change: Callable[[dict[str, bytes]], dict[str, bytes]] = dict,
 ) -> Candidate:
-    """Train on a small frame and write the bundle."""
+    """Train on a small frame, with its labels in another order where asked for, and write the bundle with the model changed."""
     frame = a_frame(seed=seed)
-    encoder, contents, intercept = _learn(algorithm, frame)
+    encoder, contents, intercept = _learn(algorithm, frame, shuffled=shuffled)
     numeric, categorical = encoder.numeric, tuple(column.column for column in encoder.categorical)
     through = frame["_event_time"].max().to_pydatetime()
     manifest = BundleManifest(
@@ -192,6 +198,7 @@ def a_bundle(
         files={},
     )
     probability = open_predictor(manifest, contents).probability(frame)
+    contents = change(contents)
     contents |= {"features.py": source.encode(), "profile.json": a_profile(frame, encoder, probability).to_bytes()}
     manifest = manifest.model_copy(update={"files": {name: BundleFile.of(data) for name, data in contents.items()}})
     uri, digest = write_bundle(Files(), bundles_uri(settings, MODEL), manifest, contents)
@@ -245,9 +252,8 @@ def judge(
     return Judged(candidate, verdict, record)
 
 
-def release_without_mlflow(settings: Settings, number: int, judged: Judged) -> ChampionVersion:
-    """Make a judged bundle the champion in our books alone."""
-    registry = ReleaseRegistry(settings, mirror=Nowhere())
+def register_without_mlflow(settings: Settings, number: int, judged: Judged) -> ChampionVersion:
+    """Give a judged bundle a version in our books alone."""
     manifest, _ = read_bundle(Files(), judged.candidate.bundle_uri, judged.candidate.bundle_digest)
     version = ChampionVersion(
         model=MODEL,
@@ -259,7 +265,14 @@ def release_without_mlflow(settings: Settings, number: int, judged: Judged) -> C
         trained_through=judged.candidate.trained_through,
         features_source_digest=manifest.features_source_digest,
     )
-    registry.register(version)
+    ReleaseRegistry(settings, mirror=Nowhere()).register(version)
+    return version
+
+
+def release_without_mlflow(settings: Settings, number: int, judged: Judged) -> ChampionVersion:
+    """Make a judged bundle the champion in our books alone."""
+    version = register_without_mlflow(settings, number, judged)
+    registry = ReleaseRegistry(settings, mirror=Nowhere())
     registry.promote(MODEL, version.version, judged.record.id, judged.verdict.champion_version, actor="test")
     return version
 

@@ -10,7 +10,7 @@ import time
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 import requests
@@ -23,14 +23,17 @@ from evergreen.files import Files
 from evergreen.online_inputs import OnlineInputs
 from evergreen.registry.online_versions import OnlineInputsVersion, OnlineVersionStore
 from evergreen.registry.releases import ReleaseRegistry
+from evergreen.registry.rollouts import RolloutStore
 from evergreen.settings import PROJECT_ROOT, Settings
 from evergreen.tables.online_inputs import write_online_inputs
-from released_models import MODEL, Nowhere, a_bundle, judge, release_without_mlflow
+from released_models import MODEL, Nowhere, a_bundle, judge, register_without_mlflow, release_without_mlflow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from evergreen.predictors.calibration import Calibration
+    from evergreen.registry.rollout_events import RolloutEvent
     from evergreen.results import ChampionVersion
 
 NIGHT = datetime(2013, 4, 1, 7, tzinfo=UTC)
@@ -109,8 +112,9 @@ def a_row(number: int = 0, **changes: object) -> dict[str, Any]:
 class ServedModel:
     """Releases, publications and the definition in one home."""
 
-    def __init__(self, home: Path, *, serving: dict[str, Any] | None = None) -> None:
+    def __init__(self, home: Path, *, serving: dict[str, Any] | None = None, release: dict[str, Any] | None = None) -> None:
         self.settings = Settings(home=home, definitions_dir=home / "models")
+        self._release = release or {}
         self.write_definition(serving or {})
         self._number = 0
 
@@ -119,7 +123,7 @@ class ServedModel:
         folder = self.settings.definitions_dir / MODEL
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "features.py").write_text(QUICK, encoding="utf-8")
-        text = yaml.safe_dump({**DEFINITION, "serving": serving}, allow_unicode=True, sort_keys=False)
+        text = yaml.safe_dump({**DEFINITION, "serving": serving, "release": self._release}, allow_unicode=True, sort_keys=False)
         (folder / "model.yaml").write_text(text, encoding="utf-8")
 
     @property
@@ -133,6 +137,65 @@ class ServedModel:
         candidate = a_bundle(self.settings, algorithm, seed=self._number, source=source, layout=self.layout)
         against = None if self._number == 1 else str(self._number - 1)
         return release_without_mlflow(self.settings, self._number, judge(self.settings, candidate, against=against))
+
+    def challenger(
+        self,
+        algorithm: str = "xgboost",
+        *,
+        source: str = QUICK,
+        shuffled: bool = False,
+        calibration: Calibration | None = None,
+        change: Callable[[dict[str, bytes]], dict[str, bytes]] = dict,
+    ) -> ChampionVersion:
+        """Train, decide in its favour and register, against whoever is champion now."""
+        self._number += 1
+        candidate = a_bundle(
+            self.settings,
+            algorithm,
+            seed=self._number,
+            source=source,
+            layout=self.layout,
+            shuffled=shuffled,
+            calibration=calibration,
+            change=change,
+        )
+        return register_without_mlflow(self.settings, self._number, judge(self.settings, candidate, against=self.champion))
+
+    @property
+    def champion(self) -> str:
+        """The version that is champion now."""
+        found = ReleaseRegistry(self.settings, mirror=Nowhere()).champion(MODEL)
+        assert found is not None
+        return found.version
+
+    def try_out(
+        self,
+        challenger: ChampionVersion,
+        *,
+        mode: Literal["shadow", "canary", "blue_green"] = "canary",
+        step: int = 1,
+        shares: Sequence[float] = (1.0,),
+        lasts: timedelta = timedelta(hours=1),
+    ) -> RolloutEvent:
+        """Begin a step of a challenger's rollout."""
+        return RolloutStore(self.settings.database_url).begin_step(
+            model=MODEL,
+            rollout_id=challenger.decision_id,
+            mode=mode,
+            version=challenger.version,
+            champion_version=self.champion,
+            step=step,
+            steps=len(shares),
+            share=shares[step - 1],
+            key=(),
+            actor="test",
+            expires_at=datetime.now(UTC) + lasts,
+        )
+
+    def promote(self, challenger: ChampionVersion) -> None:
+        """Make a challenger the champion."""
+        registry = ReleaseRegistry(self.settings, mirror=Nowhere())
+        registry.promote(MODEL, challenger.version, challenger.decision_id, self.champion, actor="test")
 
     def roll_back(self, to_version: str) -> None:
         """Make an earlier version the champion again."""

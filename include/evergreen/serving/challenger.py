@@ -37,7 +37,6 @@ class Challenger:
     Args:
         release: The release; None where it could not be loaded.
         problem: Why not.
-        rollout_id: The rollout it is on trial for.
         limit_seconds: How long callers wait for it.
         executor: A thread of its own: one that hangs holds up nobody else.
         breaker: Stops asking where it keeps failing.
@@ -48,14 +47,12 @@ class Challenger:
         release: LoadedRelease | None,
         problem: str,
         *,
-        rollout_id: str,
         limit_seconds: float,
         executor: Executor,
         breaker: Breaker,
     ) -> None:
         self.release = release
         self.problem = problem
-        self.rollout_id = rollout_id
         self.breaker = breaker
         self._limit_seconds = limit_seconds
         self._executor = executor

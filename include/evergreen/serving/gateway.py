@@ -64,8 +64,12 @@ class Gateway:
 
         Only then does the server listen: beside workers that can answer, one that cannot yet must not take requests.
         """
-        self._live.start(lambda: self._counters.publish(self._live, self._spool))
+        self._live.start(self._after_look)
         await asyncio.get_running_loop().run_in_executor(None, self._live.wait_for_first_look, FIRST_LOOK_LIMIT_SECONDS)
+
+    def _after_look(self) -> None:
+        self._spool.hasten(self._live.trials.live.keys())
+        self._counters.publish(self._live, self._spool)
 
     def stop(self) -> None:
         """Stop looking, and bring every answer to the disk; called when the last request has been answered."""

@@ -225,7 +225,7 @@ class LiveModels:
         started = time.monotonic()
         model = known.champion.model
         definition = self._definitions.load(model)
-        release = self.trials.loaded(known, stamp) or self._load(known, definition)
+        release = self.trials.release(known, stamp) or self._load(known, definition)
         batcher = self._put_live(release, definition)
         before = self.live.get(model)
         self.live[model] = LiveRelease(release, batcher, definition, stamp, datetime.now(UTC))

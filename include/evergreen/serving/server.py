@@ -20,6 +20,7 @@ from evergreen.files import Files
 from evergreen.serving.answering import Alone
 from evergreen.serving.app import GatewayApp
 from evergreen.serving.batching import Batcher
+from evergreen.serving.challengers import Challengers
 from evergreen.serving.definition_files import DefinitionFiles
 from evergreen.serving.gateway import Gateway
 from evergreen.serving.keeping import AnswerKeeper
@@ -137,7 +138,7 @@ def create_gateway(settings: Settings, models: Collection[str] = ()) -> Gateway:
         return release
 
     definitions, source = DefinitionFiles(settings.definitions_dir), ReleaseSource(settings)
-    trials = LiveTrials(source, caches, load=load_on_trial, keep=keeper.of_both, executor=threads)
+    trials = LiveTrials(Challengers(source, caches, load_on_trial), keep=keeper.of_both, executor=threads)
     live = LiveModels(source, caches, definitions, load=load, put_live=put_live, trials=trials, models=models)
     return Gateway(live, spool, counters, version("evergreen"))
 

@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 SINGLE: tuple[tuple[str, pa.DataType], ...] = ((ANSWERED_AT, TIMESTAMP), (REQUEST, pa.string()), (ROW, pa.int64()))
 """What tells apart the answers that were given one by one; null in those of a batch."""
-GOT_BY_CALLERS = ("champion",)
+GOT_BY_CALLERS = ("champion", "canary")
 """Roles of answers that somebody acted on."""
 _NAME = [DAY, REQUEST, ROW]
 

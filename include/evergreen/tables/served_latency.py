@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from evergreen.tables.day_table import DAY
+from evergreen.tables.served_answers import GOT_BY_CALLERS
+from evergreen.tables.served_columns import ROLE
 from evergreen.tables.served_table import ServedTable
 
 if TYPE_CHECKING:
@@ -36,8 +39,9 @@ def latency_p99_ms_by_day(collected: Collected, files: Files, days: Collection[d
     if collected.answers == "batch" or collected.served_version < 0 or collected.champion is None:
         return {}
     table = ServedTable(collected.served_uri, files)
-    rows = table.read(collected.served_version, days, ["bundle_digest", "latency_us"])
-    rows = rows.filter(pc.equal(rows.column("bundle_digest"), collected.champion.bundle_digest))
+    rows = table.read(collected.served_version, days, ["bundle_digest", "latency_us", ROLE])
+    told = pc.is_in(rows.column(ROLE), value_set=pa.array(GOT_BY_CALLERS))
+    rows = rows.filter(pc.and_(told, pc.equal(rows.column("bundle_digest"), collected.champion.bundle_digest)))
     found = {}
     for day in sorted(set(rows.column(DAY).to_pylist())):
         of_day = rows.filter(pc.equal(rows.column(DAY), day)).column("latency_us").to_numpy()

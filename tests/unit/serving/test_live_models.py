@@ -9,6 +9,7 @@ from evergreen.errors import DigestMismatchError, RequestError, StoreUnavailable
 from evergreen.registry.online_versions import OnlineInputsVersion
 from evergreen.results import ChampionVersion
 from evergreen.serving import live_models
+from evergreen.serving.challengers import Challengers
 from evergreen.serving.health import gateway_health
 from evergreen.serving.live_models import LiveModels
 from evergreen.serving.live_trials import LiveTrials
@@ -99,7 +100,7 @@ class World:
         return champion(version, model)
 
     def models(self, **options):
-        trials = LiveTrials(self, self, load=self.load_release, keep=lambda *_: None, executor=None)
+        trials = LiveTrials(Challengers(self, self, self.load_release), keep=lambda *_: None, executor=None)
         return LiveModels(self, self, self, load=self.load_release, put_live=lambda *_: object(), trials=trials, **options)
 
 

@@ -1,6 +1,8 @@
 """Challengers on trial: loaded beside the champion, asked while their rollout is on, and never in its way."""
 
+from concurrent.futures import wait
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
@@ -9,8 +11,9 @@ from evergreen.errors import DigestMismatchError, UndecidedError
 from evergreen.registry.online_versions import OnlineInputsVersion
 from evergreen.registry.rollout_events import RolloutEvent
 from evergreen.results import ChampionVersion
-from evergreen.serving import live_trials
-from evergreen.serving.live_trials import RETRY_SECONDS, LiveTrials
+from evergreen.serving import challengers
+from evergreen.serving.challengers import RETRY_SECONDS, Challengers
+from evergreen.serving.live_trials import LiveTrials
 from evergreen.serving.release_cache import KnownRelease
 
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
@@ -66,11 +69,14 @@ class World:
     def __init__(self):
         self.loads, self.publications = [], {("flights", "key-2"): published()}
         self.loading = self.vouching = self.registering = None
-        self.trials = LiveTrials(self, self, load=self.load, keep=lambda *_: None, executor=None)
+        self.challengers = Challengers(self, self, self.load)
+        self.trials = LiveTrials(self.challengers, keep=lambda *_: None, executor=None)
         self.become("1")
 
     def become(self, number, release=None):
-        release = release or SimpleNamespace(champion=version(number), is_quick=True, key_fields=("id",), schema=schema())
+        release = release or SimpleNamespace(
+            model="flights", champion=version(number), is_quick=True, key_fields=("id",), schema=schema()
+        )
         limits = SimpleNamespace(time_limit_ms=250.0)
         definition = SimpleNamespace(release=SimpleNamespace(trial=SimpleNamespace(limits=limits)))
         self.models = {"flights": SimpleNamespace(release=release, definition=definition, definition_stamp="stamp-1")}
@@ -94,6 +100,11 @@ class World:
         return SimpleNamespace(champion=known.champion, online=known.online, is_quick=True)
 
     def sync(self, *events, now=NOW):
+        """Look, wait for what is being loaded, and look again."""
+        self.trials.sync(events, self.publications, self.models, now)
+        for slot in self.challengers._slots.values():
+            if slot.future is not None:
+                wait([slot.future], 10)
         self.trials.sync(events, self.publications, self.models, now)
         return self.trials.live.get("flights")
 
@@ -106,7 +117,7 @@ def world():
 @pytest.fixture
 def clock(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(live_trials.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(challengers.time, "monotonic", lambda: now[0])
     return now
 
 
@@ -180,12 +191,22 @@ def test_code_that_raises_anything_harms_nobody(world):
     assert world.sync(event()).challenger.problem == "ZeroDivisionError"
 
 
+def test_one_that_takes_long_to_be_loaded_holds_up_nobody(world):
+    goes_on = Event()
+    world.load = world.challengers.load = lambda *_: goes_on.wait(10)
+    world.trials.sync([event()], world.publications, world.models, NOW)
+    world.trials.sync([event()], world.publications, world.models, NOW)
+    assert world.trials.live == {}
+    goes_on.set()
+    assert world.sync(event()) is not None
+
+
 def test_one_that_becomes_champion_need_not_be_loaded_again(world):
     found = world.sync(event())
     known = KnownRelease(champion=version("2"), online=published())
-    assert world.trials.loaded(known, "stamp-1") is found.challenger.release
-    assert world.trials.loaded(known, "stamp-2") is None
-    assert world.trials.loaded(KnownRelease(champion=version("3"), online=published()), "stamp-1") is None
+    assert world.trials.release(known, "stamp-1") is found.challenger.release
+    assert world.trials.release(known, "stamp-2") is None
+    assert world.trials.release(KnownRelease(champion=version("3"), online=published()), "stamp-1") is None
 
 
 def test_who_is_asked_is_decided_by_the_key(world):

@@ -64,9 +64,7 @@ def ask(requests, champion, challenger_release, *, tray=None, limit_seconds=0.2,
 
     async def main():
         with ThreadPoolExecutor(1) as threads, ThreadPoolExecutor(1) as own:
-            challenger = Challenger(
-                challenger_release, problem, rollout_id="r", limit_seconds=limit_seconds, executor=own, breaker=Breaker()
-            )
+            challenger = Challenger(challenger_release, problem, limit_seconds=limit_seconds, executor=own, breaker=Breaker())
             batcher = Batcher(Paired(champion, challenger, tray.keep, executor=threads))
             told = []
             for _ in range(rounds):
@@ -160,7 +158,7 @@ def test_a_request_that_is_none_to_the_challenger():
     async def main():
         tray = Tray()
         with ThreadPoolExecutor(1) as threads:
-            challenger = Challenger(Release(0.6), "", rollout_id="r", limit_seconds=1.0, executor=threads, breaker=Breaker())
+            challenger = Challenger(Release(0.6), "", limit_seconds=1.0, executor=threads, breaker=Breaker())
             batcher = Batcher(Paired(Release(0.3), challenger, tray.keep, executor=threads))
             calls = [
                 Call(["a"], "1", "champion", perf_counter(), Asked((), "a field is missing")),

@@ -14,9 +14,10 @@ from evergreen.files import Files, join_uri
 from evergreen.predictors.bundle import read_bundle
 from evergreen.predictors.manifest import FEATURES_NAME
 from evergreen.registry.releases import ReleaseRegistry
+from evergreen.serving.log.record import FAILED
 from evergreen.tables.addresses import online_uri, served_uri
 from evergreen.tables.online_inputs import read_online_inputs
-from evergreen.tables.served_columns import INPUTS, NUMBER, REQUEST, ROW, TEXT
+from evergreen.tables.served_columns import INPUTS, NUMBER, REQUEST, ROLE, ROW, TEXT
 from evergreen.tables.served_table import ServedTable
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def recompute_served(definition: ModelDefinition, settings: Settings, day: date,
     if version is None:
         return found
     features = [name for name in table.columns(version) if name.startswith((NUMBER, TEXT))]
-    rows = table.read(version, [day], ["_key", REQUEST, ROW, INPUTS, *_BY, *features]).to_pylist()
+    rows = table.read(version, [day], ["_key", REQUEST, ROW, ROLE, INPUTS, *_BY, *features]).to_pylist()
+    rows = [row for row in rows if row[ROLE] != FAILED]  # who has not answered has no features
     rows.sort(key=lambda row: tuple(row[name] for name in (*_BY, REQUEST, ROW)))
     for names, group in groupby(rows, key=lambda row: tuple(row[name] for name in _BY)):
         online, kinds = _online_features(definition.name, settings, files, *names)

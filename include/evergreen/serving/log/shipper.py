@@ -18,7 +18,8 @@ from evergreen.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-EVERY_SECONDS = 60.0
+EVERY_SECONDS = 3.0
+"""Looking for complete segments is cheap; how many there are, their age decides."""
 _LOOK_SECONDS = 1.0
 """How often to look whether whoever started this process is still there."""
 

@@ -84,8 +84,8 @@ def _ship_worker(worker: Path, settings: Settings, files: Files, done: Shipped, 
         try:
             if is_dead:
                 done.cut_bytes += close_for_the_dead(model)
-            _ship_model(model, f"evergreen-gateway/{worker.name}", table, done)
-            table.compact()
+            if _ship_model(model, f"evergreen-gateway/{worker.name}", table, done):
+                table.compact()
         except (EvergreenError, OSError, msgspec.MsgspecError) as error:
             done.failures.append(f"{model.name}: {error}")
             logger.exception("the answers of %s cannot be shipped now", model.name)
@@ -93,10 +93,11 @@ def _ship_worker(worker: Path, settings: Settings, files: Files, done: Shipped, 
         remove_if_empty(worker)
 
 
-def _ship_model(model: Path, sender: str, table: ServedTable, done: Shipped) -> None:
+def _ship_model(model: Path, sender: str, table: ServedTable, done: Shipped) -> bool:
+    """Ship one log; return whether there was anything to be shipped."""
     waiting = complete_segments(model)
     if not waiting:
-        return
+        return False
     delivered = table.shipped(sender)
     for number, path in [each for each in waiting if each[0] <= delivered]:
         done.already_there += 1
@@ -104,6 +105,7 @@ def _ship_model(model: Path, sender: str, table: ServedTable, done: Shipped) -> 
         _put_away(path, done, is_damaged=False)
     for load in _loads([each for each in waiting if each[0] > delivered]):
         _deliver(load, sender, table, done)
+    return True
 
 
 def _loads(segments: Sequence[tuple[int, Path]]) -> Iterator[list[tuple[int, Path]]]:

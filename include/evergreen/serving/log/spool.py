@@ -22,7 +22,7 @@ from evergreen.serving.log.room import Room
 from evergreen.serving.log.segment import sync_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from evergreen.definitions.serving import Serving
@@ -65,6 +65,10 @@ class SpoolState:
     """Answers that were given and not kept, for lack of room."""
 
 
+HASTY_SECONDS = 3.0
+"""Age from which the segment of a model is closed whose answers somebody waits for."""
+
+
 class AnswerSpool:
     """The logs of every model that one worker answers for. May be used from several threads.
 
@@ -94,6 +98,7 @@ class AnswerSpool:
         self._segment_bytes = segment_bytes
         self._segment_seconds = segment_seconds
         self._clock = clock
+        self._hastened: frozenset[str] = frozenset()
         self._logs: dict[str, ModelLog] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -133,6 +138,10 @@ class AnswerSpool:
             log.drops_when_full = serving.log.when_full == "drop"
         return log
 
+    def hasten(self, models: Collection[str]) -> None:
+        """Close the segments of these models, and only theirs, after seconds: somebody waits for their answers."""
+        self._hastened = frozenset(models)
+
     def announce(self, model: str, release: AnsweringRelease) -> None:
         """Make a release known before its first answer."""
         with self._lock:
@@ -157,8 +166,9 @@ class AnswerSpool:
         """Bring everything to the disk, close what is old or large enough, and look how much room there is."""
         now = self._clock()
         with self._lock:
-            for log in self._logs.values():
-                if log.segment is not None and now - log.segment.opened_at >= self._segment_seconds:
+            for model, log in self._logs.items():
+                limit = min(HASTY_SECONDS, self._segment_seconds) if model in self._hastened else self._segment_seconds
+                if log.segment is not None and now - log.segment.opened_at >= limit:
                     log.end_segment()
         self._flush()
         try:
