@@ -11,10 +11,13 @@ from evergreen.registry.rollouts import RolloutStore
 from evergreen.results import ChampionVersion, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from evergreen.registry.rollout_events import RolloutEvent
     from evergreen.settings import Settings
 
 SHARES = (0.05, 0.25, 1.0)
+Bundle = tuple[str, str]
 
 
 class Nowhere:
@@ -27,10 +30,18 @@ class Nowhere:
 
 
 class RolloutWorld:
-    """Versions are numbers; the decision of each is its rollout's id."""
+    """Versions are numbers; the decision of each is its rollout's id.
 
-    def __init__(self, settings: Settings, model: str = "flights") -> None:
-        self.settings, self.model = settings, model
+    Args:
+        settings: Where things are.
+        model: Name of the model.
+        bundles: Address and digest of the bundles that are there, by version; the others are not looked at.
+    """
+
+    def __init__(
+        self, settings: Settings, model: str = "flights", bundles: Mapping[int, tuple[str, str]] | None = None
+    ) -> None:
+        self.settings, self.model, self.bundles = settings, model, bundles or {}
         self.registry = ReleaseRegistry(settings, mirror=Nowhere())
         self.store = RolloutStore(settings.database_url)
 
@@ -41,7 +52,7 @@ class RolloutWorld:
             outcome=outcome,
             reasons=(f"version {number} is better",),
             challenger_name="xgboost",
-            challenger_digest=f"bundle-{number}",
+            challenger_digest=self._bundle(number)[1],
             champion_version=against,
             champion_digest=None,
             holdout_digest="h",
@@ -59,8 +70,8 @@ class RolloutWorld:
         version = ChampionVersion(
             model=self.model,
             version=str(number),
-            bundle_uri=f"/bundles/{number}",
-            bundle_digest=f"bundle-{number}",
+            bundle_uri=self._bundle(number)[0],
+            bundle_digest=self._bundle(number)[1],
             decision_id=decision_id,
             mlflow_run_id="run",
             trained_through=datetime(2013, 3, 1, tzinfo=UTC),
@@ -101,3 +112,6 @@ class RolloutWorld:
     def actions(self) -> list[tuple[str, str]]:
         """Return what happened, oldest first, as (action, version)."""
         return [(event.action, event.version) for event in reversed(self.store.history(self.model))]
+
+    def _bundle(self, number: int) -> Bundle:
+        return self.bundles.get(number, (f"/bundles/{number}", f"bundle-{number}"))

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import threading
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from pathlib import Path
 from queue import Empty
 
@@ -22,17 +23,9 @@ from evergreen.registry.schema import APPEND_ONLY, SCHEMA_VERSION
 from evergreen.results import ChampionVersion, Outcome
 from evergreen.settings import Settings
 from registry_schema_1 import POSTGRESQL, SQLITE
+from rollout_world import Nowhere, RolloutWorld
 
 WRITERS = 8
-
-
-class Nowhere:
-    """Stands for MLflow where only the database is asked."""
-
-    def holds(self, version: ChampionVersion) -> bool:
-        return True
-
-    def show(self, model: str, champion: str, previous: str | None) -> None: ...
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -331,6 +324,122 @@ def test_online_inputs_published_at_once_are_each_there_once(settings):
 
 
 @pytest.fixture
+def world(settings) -> RolloutWorld:
+    """A champion, version 1, and challengers of it."""
+    world = RolloutWorld(settings)
+    world.release(1, None)
+    for number in range(2, 2 + WRITERS):
+        world.register(number, "1")
+    return world
+
+
+def by_another(world) -> RolloutWorld:
+    return RolloutWorld(world.settings)
+
+
+def test_rollouts_come_back_as_they_went_in(world):
+    begun = world.begin(2)
+    paused = world.store.pause("flights", reason="bätter waiten", actor="ada", request_id="run-1")
+    assert world.store.history("flights") == [paused, begun]
+    assert world.store.all_current() == [paused]
+    assert world.store.event_of("flights", "run-1") == paused
+    assert begun.expires_at.tzinfo is not None
+    engine = create_engine(world.settings.database_url)
+    for statement in ("UPDATE evergreen_rollouts SET share = 1", "DELETE FROM evergreen_rollouts"):
+        with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def test_a_step_begun_many_times_at_once_is_begun_once(world):
+    for step in (1, 2, 3):
+        said = at_once(*[lambda step=step: by_another(world).begin(2, step)] * WRITERS)
+        assert {event.step for event in said} == {step}
+        assert len(world.actions()) == step
+
+
+def test_of_many_challengers_at_once_one_is_tried_out(world):
+    said = at_once(*(lambda n=n: by_another(world).begin(n) for n in range(2, 2 + WRITERS)))
+    refused = [each for each in said if isinstance(each, PromotionConflictError)]
+    assert len(refused) == WRITERS - 1
+    assert len(world.actions()) == 1
+
+
+def test_of_many_ends_at_once_one_is_the_end(world):
+    begun = world.begin(2)
+    said = at_once(
+        *(
+            lambda n=n: by_another(world).store.roll_back("flights", begun.rollout_id, reasons=(f"reason {n}",))
+            for n in range(WRITERS)
+        )
+    )
+    assert len({event.reasons for event in said}) == 1
+    assert [action for action, _ in world.actions()] == ["step", "rolled_back"]
+
+
+def test_pauses_and_steps_at_once_leave_a_line_of_events(world):
+    world.begin(2)
+    works = [lambda: by_another(world).store.pause("flights", reason="wait")] * 3
+    works += [lambda: by_another(world).store.resume("flights", reason="go on")] * 3
+    works += [lambda: by_another(world).begin(2, 2)] * 2
+    said = at_once(*works)
+    assert {type(each).__name__ for each in said} <= {"RolloutEvent", "RegistryError"}
+    events = list(reversed(world.store.history("flights")))
+    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+    for before, after in pairwise(events):
+        assert (before.action == "pause") == (after.action == "resume"), (before, after)
+
+
+@pytest.mark.parametrize("attempt", range(10))
+def test_a_champion_that_moves_leaves_no_rollout_on_against_the_one_before(world, attempt):
+    """Each of the two rests on rows of the other: without taking turns, both would see the world as it was."""
+    said = at_once(
+        lambda: by_another(world).begin(2),
+        lambda: by_another(world).registry.promote("flights", "3", world.decide(3, "1"), "1").version,
+    )
+    assert "3" in said
+    assert world.registry.champion("flights").version == "3"
+    assert world.store.current("flights") is None
+    # Whoever came first: the rollout had not begun, or it was ended with the champion.
+    assert world.actions() in ([], [("step", "2"), ("rolled_back", "2")])
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_a_challenger_is_either_promoted_or_taken_back(world, attempt):
+    begun = world.begin(2)
+    at_once(
+        lambda: by_another(world).registry.promote("flights", "2", begun.rollout_id, "1", trial="on"),
+        lambda: by_another(world).store.roll_back("flights", begun.rollout_id, reasons=("bad",)),
+    )
+    (_, _), (end, _) = world.actions()
+    assert (end, world.registry.champion("flights").version) in {("promoted", "2"), ("rolled_back", "1")}
+
+
+@pytest.fixture
+def database_of_version_3(world) -> RolloutWorld:
+    """A database as the version before rollouts made it, with a champion and challengers in it."""
+    engine = create_engine(world.settings.database_url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE evergreen_rollouts"))
+        connection.execute(text("UPDATE evergreen_schema SET version = 3"))
+    engine.dispose()
+    return RolloutWorld(world.settings)
+
+
+def test_a_database_of_version_3_is_brought_up_to_date_by_many_at_once(database_of_version_3):
+    world = database_of_version_3
+    said = at_once(*[lambda: by_another(world).begin(2)] * WRITERS)
+    assert {event.sequence for event in said} == {1}
+    assert world.registry.champion("flights").version == "1"
+    engine = create_engine(world.settings.database_url)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT version FROM evergreen_schema")).scalars().all() == [SCHEMA_VERSION]
+    with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
+        connection.execute(text("DELETE FROM evergreen_rollouts"))
+    engine.dispose()
+
+
+@pytest.fixture
 def database_of_version_1(settings) -> Settings:
     """A database as the first version made it, with a champion in it."""
     url = make_url(settings.database_url)
@@ -365,7 +474,10 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(database_of_versi
     with engine.connect() as connection:
         assert connection.execute(text("SELECT version FROM evergreen_schema")).scalars().all() == [SCHEMA_VERSION]
     assert OnlineVersionStore(settings.database_url).publish(a_publication(1))
-    for table in (*REGISTRY[1:], *MONITORING, "evergreen_online_versions"):
+    world = RolloutWorld(settings)
+    world.register(8, "7")
+    assert world.begin(8, against="7") == world.store.current("flights")
+    for table in (*REGISTRY[1:], *MONITORING, "evergreen_online_versions", "evergreen_rollouts"):
         with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
             connection.execute(text(f"DELETE FROM {table}"))
     engine.dispose()

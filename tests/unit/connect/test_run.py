@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from evergreen.connect.run import resolve_as_of, with_overrides
+from evergreen.connect.run import Run, resolve_as_of, run_id_of, with_overrides
 from evergreen.definitions import load_definition
 from evergreen.errors import RequestError
+from evergreen.settings import Settings
 
 FLIGHTS = load_definition(Path(__file__).parents[3] / "include" / "models" / "flight_delays")
 ANY = datetime(2013, 5, 1, tzinfo=UTC)
@@ -68,3 +69,14 @@ def test_an_empty_form_changes_nothing():
 def test_a_change_the_definition_would_not_allow_is_refused_by_name(name, value):
     with pytest.raises(RequestError, match=name):
         with_overrides(FLIGHTS, {name: value})
+
+
+@pytest.mark.parametrize("run_id", ["manual__2026-01-01T00:00:00+00:00", "0" * 32, "nightly, the second"])
+@pytest.mark.parametrize("by", ["ada", None])
+def test_the_run_is_found_again_in_who_acted(run_id, by):
+    run = Run(FLIGHTS, Settings(), ANY, force=False, dry_run=False, reason="", run_id=run_id, triggered_by=by)
+    assert run_id_of(run.actor) == run_id
+
+
+def test_a_person_at_a_machine_is_no_run():
+    assert run_id_of("ada@desk") is None

@@ -269,6 +269,14 @@ class TestRollBack:
         expired = world.begin(3, lasts=GONE)
         assert world.store.roll_back("flights", expired.rollout_id, reasons=("nobody watched",)).action == "rolled_back"
 
+    def test_only_where_it_was_looked_at(self, world):
+        looked_at = world.begin(2)
+        stands = world.begin(2, 2)
+        ended = world.store.roll_back("flights", looked_at.rollout_id, reasons=("late",), at_sequence=looked_at.sequence)
+        assert ended == stands == world.store.current("flights")
+        ended = world.store.roll_back("flights", looked_at.rollout_id, reasons=("late",), at_sequence=stands.sequence)
+        assert ended.action == "rolled_back"
+
     def test_too_late(self, world):
         begun = world.begin(2)
         world.registry.promote("flights", "2", begun.rollout_id, "1")

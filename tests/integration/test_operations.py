@@ -1,0 +1,69 @@
+"""What a person does by hand in Airflow, and the sweep: each DAG run whole, beside a challenger on trial."""
+
+import pytest
+
+from evergreen.connect.in_process import run_dag
+from evergreen.registry import releases
+from integration.night import MODEL
+from released_models import Nowhere, a_bundle
+from rollout_world import RolloutWorld
+
+
+@pytest.fixture
+def world(night, monkeypatch):
+    """A champion, version 1, and its challenger, version 2, at the first step of its trial."""
+    for name, value in night.settings.model_dump(mode="json").items():
+        monkeypatch.setenv(f"EVERGREEN_{name.upper()}", str(value))
+    # MLflow only mirrors what happens here; test_training.py asks it.
+    monkeypatch.setattr(releases, "MlflowAliases", lambda settings: Nowhere())
+    bundle = a_bundle(night.settings, "baseline")
+    world = RolloutWorld(night.settings, MODEL, {2: (bundle.bundle_uri, bundle.bundle_digest)})
+    world.release(1, None)
+    world.register(2, "1")
+    world.begin(2, actor="ada, run manual__1")
+    return world
+
+
+def run(kind, **conf):
+    outcome = run_dag(f"{MODEL}.{kind}", conf)
+    assert outcome.succeeded, outcome.errors
+    return outcome.returned[kind]
+
+
+def test_a_rollout_is_paused_and_resumed(world):
+    said = run("pause_rollout", reason="wait for Monday")
+    assert (said["action"], said["reasons"]) == ("pause", ["wait for Monday"])
+    assert ", run " in said["actor"]
+    run("pause_rollout", reason="Monday", resume=True)
+    assert world.actions() == [("step", "2"), ("pause", "2"), ("resume", "2")]
+
+
+def test_a_challenger_is_taken_back_and_the_champion_stays(world):
+    said = run("rollback", reason="nonsense")
+    assert (said["action"], said["version"]) == ("rolled_back", "2")
+    assert world.store.current(MODEL) is None
+    assert world.registry.champion(MODEL).version == "1"
+
+
+@pytest.mark.parametrize("asked", [{}, {"version": "2"}])
+def test_a_challenger_is_promoted(world, asked):
+    said = run("promote", reason="snow is coming", **asked)
+    assert (said["version"], said["previous_version"], said["rollout"]) == ("2", "1", "canary")
+    move = world.registry.timeline(MODEL)[0]
+    assert move.reason == "snow is coming (step 1 of 3 of its trial)"
+    assert move.request_id
+    assert world.store.history(MODEL, limit=1)[0].action == "promoted"
+
+
+def test_without_a_challenger_a_pause_fails_and_says_why(world):
+    run("rollback", reason="nonsense")
+    outcome = run_dag(f"{MODEL}.pause_rollout", {"reason": "wait"})
+    assert not outcome.succeeded
+    assert "no challenger is on trial" in str(outcome.errors[0])
+
+
+def test_the_sweep_takes_back_a_challenger_whose_training_is_gone(world):
+    outcome = run_dag("evergreen.sweep", {})
+    assert outcome.succeeded, outcome.errors
+    assert outcome.returned["end_forgotten_rollouts"] == [f"{MODEL} version 2: its training run manual__1 is over"]
+    assert world.actions() == [("step", "2"), ("rolled_back", "2")]
