@@ -5,6 +5,7 @@ Used by unit tests and by the benchmark that measures how often a trial is wrong
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,9 +13,11 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from evergreen.definitions.release import BehaviourLimits, RolloutStep
+from evergreen.definitions.release import DEFAULT_STEPS, BehaviourLimits, RolloutStep
 from evergreen.registry.rollout_events import RolloutEvent
+from evergreen.stages.rollout import decide
 from evergreen.stages.rollout.asked import AskedRequests
+from evergreen.stages.rollout.behaviour import SLOW_SHARE
 from evergreen.stages.rollout.evidence import measure
 from evergreen.trial_evidence import StepOfTrial, TrialEvidence
 
@@ -47,7 +50,6 @@ class Truth:
     memory_mb: float = 400.0
     champion_values: int = 0
     """Different probabilities of the champion; 0 for as many as there are rows."""
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def simulate(seed: int, truth: Truth, requests: int, *, per_second: float = 20.0) -> AskedRequests:
@@ -92,6 +94,105 @@ def chosen(asked: AskedRequests, places: Any) -> AskedRequests:
     """Return some of the requests, by place or by mask."""
     columns = {name: values[places] for name, values in vars(asked).items() if name != "strange"}
     return AskedRequests(**columns, strange=asked.strange)
+
+
+def at_its_limits(
+    seed: int, requests: int, *, limits: BehaviourLimits | None = None, per_second: float = 20.0
+) -> AskedRequests:
+    """Return requests of a challenger that stands exactly at every limit that chance can break, all of them at once."""
+    limits, rng = limits or BehaviourLimits(), np.random.default_rng(seed)
+    correlation = math.sin(math.pi / 2 * limits.min_rank_agreement)  # so that Kendall's tau is the limit
+    one, own = rng.standard_normal((2, requests))
+    other = correlation * one + math.sqrt(1 - correlation**2) * own
+    champion = 0.1 + 0.5 * stats.norm.cdf(one)
+    said = 0.1 + limits.max_mean_shift + 0.5 * stats.norm.cdf(other)
+    decides_yes = rng.random(requests) < 0.3
+    base = simulate(seed, Truth(failure_share=limits.max_failure_share), requests, per_second=per_second)
+    is_slow = rng.random(requests) < SLOW_SHARE
+    return replace(
+        base,
+        probability=np.where(base.failed, np.nan, said),
+        champion_probability=champion,
+        champion_decision=decides_yes,
+        decision=decides_yes ^ (rng.random(requests) < limits.max_disagreement),
+        champion_compute_us=np.full(requests, 100),
+        compute_us=np.where(is_slow, 2 * 100 * limits.max_slowdown, 100).astype(np.int64),
+    )
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Who asks, how records travel, and how the rollout goes."""
+
+    per_second: float = 5.0
+    """Requests of all callers."""
+    steps: tuple[RolloutStep, ...] = DEFAULT_STEPS["canary"]
+    limits: BehaviourLimits = field(default_factory=BehaviourLimits)
+    workers: int = 4
+    ship_seconds: float = 6.0
+    """A worker's records can be read so long after at most; each worker in its own time."""
+    look_seconds: float = 10.0
+    give_up_seconds: float = 86_400.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a simulated trial ended."""
+
+    outcome: str
+    """`pass` or `roll_back`."""
+    step: int
+    requests: int
+    """That the challenger had been asked by then, shipped or not."""
+    seconds: float
+    """Since the trial began."""
+    rule: str
+    """The first rule that was broken."""
+
+
+def try_out(stream: AskedRequests, traffic: Traffic, seed: int) -> Ended:
+    """Go through a rollout look by look, on records as they are shipped; the stream says what each request comes to."""
+    rng = np.random.default_rng([seed, 1])
+    began, used = 0.0, 0
+    at, shipped = np.empty(0), np.empty(0)
+    offsets = rng.random(traffic.workers) * traffic.ship_seconds
+    for number, plan in enumerate(traffic.steps, start=1):
+        gaps = rng.exponential(1 / (traffic.per_second * plan.share), len(stream) - used)
+        times, worker = began + np.cumsum(gaps), rng.integers(0, traffic.workers, len(gaps))
+        wait = offsets[worker] - times % traffic.ship_seconds
+        at, shipped = np.r_[at[:used], times], np.r_[shipped[:used], times + wait % traffic.ship_seconds]
+        seconds = began
+        while True:
+            seconds += traffic.look_seconds
+            seen = replace(chosen(stream, slice(0, len(at))), answered_at_us=BEGAN_US + (at * 1e6).astype(np.int64))
+            decision = decide(_seen_of(seen, shipped <= seconds, number, plan, traffic, began, seconds))
+            used = int(np.searchsorted(at, seconds))
+            if decision.outcome == "roll_back":
+                broken = next(rule.name for rule in decision.rules if rule.holds is False and rule.kind != "patience")
+                return Ended("roll_back", number, used, seconds, broken)
+            if decision.outcome == "pass":
+                began = seconds
+                break
+            if used >= len(stream):
+                raise ValueError("the stream is too short for this traffic")
+    return Ended("pass", len(traffic.steps), used, seconds, "")
+
+
+def _seen_of(
+    asked: AskedRequests, seen: Any, number: int, plan: RolloutStep, traffic: Traffic, began: float, seconds: float
+) -> TrialEvidence:
+    return evidence_of(
+        chosen(asked, seen),
+        limits=traffic.limits,
+        now=BEGAN + timedelta(seconds=seconds),
+        number=number,
+        steps=len(traffic.steps),
+        share=plan.share,
+        began_at=BEGAN + timedelta(seconds=began),
+        hold_seconds=plan.hold.total_seconds(),
+        min_requests=plan.min_requests,
+        expires_at=BEGAN + timedelta(seconds=began + traffic.give_up_seconds),
+    )
 
 
 def an_event(**changes: Any) -> RolloutEvent:

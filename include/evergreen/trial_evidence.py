@@ -72,7 +72,7 @@ class Compared(Result):
     differences: tuple[tuple[int, int], ...]
     """Bin and rows: bin k is a probability that lies k to k + 1 thousandths above the champion's."""
     groups: tuple[tuple[int, int, int], ...]
-    """Groups of ten rows: pairs in the same order, pairs in opposite orders, how many groups have these numbers."""
+    """Groups of six rows: pairs in the same order, pairs in opposite orders, how many groups have these numbers."""
     champion_values: int
     """Different probabilities that the champion said."""
     commonest_value: Measured

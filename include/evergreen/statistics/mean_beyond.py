@@ -12,8 +12,8 @@ from evergreen.statistics.bet_mixture import log_wealth
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-STAKES = 24
-"""Stakes, evenly spread by their logarithm over two powers of ten."""
+_STAKES = np.geomspace(0.05, 0.98, 16)
+"""Stakes, as parts of the largest that is possible."""
 
 
 def mean_beyond(lowest: ArrayLike, highest: ArrayLike, counts: ArrayLike, limit: float) -> float:
@@ -35,7 +35,7 @@ def mean_beyond(lowest: ArrayLike, highest: ArrayLike, counts: ArrayLike, limit:
     References:
         Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting", JRSS B 2024.
     """
-    stakes = np.geomspace(0.01, 1, STAKES, endpoint=False) / (1 + limit)
+    stakes = _STAKES / (1 + limit)
     up = log_wealth(np.asarray(lowest, dtype=np.float64) - limit, counts, stakes)
     down = log_wealth(-np.asarray(highest, dtype=np.float64) - limit, counts, stakes)
     return float(np.logaddexp(up, down)) - math.log(2)

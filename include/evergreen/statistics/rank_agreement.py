@@ -11,25 +11,28 @@ from evergreen.statistics.bet_mixture import log_wealth
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-GROUP = 10
-"""Draws that are compared with each other, and with no others."""
+GROUP = 6
+"""Draws that are compared with each other, and with no others.
+
+Where no order is left, groups of two take twice as many draws for the same answer, groups of sixteen half as many more.
+"""
 _PAIRS = GROUP * (GROUP - 1) // 2
-STAKES = 24
-"""Stakes, evenly spread by their logarithm over two powers of ten."""
+_STAKES = np.geomspace(0.1, 0.98, 16)
+"""Stakes, as parts of the largest that is possible."""
 
 
 def count_pairs(first: ArrayLike, second: ArrayLike) -> NDArray[np.int64]:
-    """Count pairs that two models put in the same order and in opposite orders, within groups of ten draws.
+    """Count pairs that two models put in the same order and in opposite orders, within groups of six draws.
 
     A draw belongs to one group, so groups are independent where draws are. A pair to which either model says the same value
-    twice is neither. Ten at a time, because a group of two takes three times as many draws for the same answer.
+    twice is neither.
 
     Args:
         first: What one model says, shape (n_draws,), in the order in which it was said.
         second: What the other says of the same, shape (n_draws,).
 
     Returns:
-        Per complete group the pairs in the same and in opposite orders, shape (n_draws // 10, 2).
+        Per complete group the pairs in the same and in opposite orders, shape (n_draws // 6, 2).
     """
     one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     groups = len(one) // GROUP
@@ -47,7 +50,7 @@ def agreement_below(concordant: ArrayLike, discordant: ArrayLike, counts: ArrayL
     (1 - limit) / 2 of its ordered ones, on average, whatever the models say.
 
     Args:
-        concordant: Pairs of a group in the same order, from 0 to 45, shape (n_outcomes,).
+        concordant: Pairs of a group in the same order, from 0 to 15, shape (n_outcomes,).
         discordant: Pairs of a group in opposite orders, shape (n_outcomes,).
         counts: Groups with these numbers, shape (n_outcomes,).
         limit: Between -1 and 1, both excluded.
@@ -61,5 +64,4 @@ def agreement_below(concordant: ArrayLike, discordant: ArrayLike, counts: ArrayL
     """
     same, opposite = np.asarray(concordant, dtype=np.float64), np.asarray(discordant, dtype=np.float64)
     gains = (limit * (same + opposite) - (same - opposite)) / _PAIRS
-    stakes = np.geomspace(0.01, 1, STAKES, endpoint=False) / (1 - limit)
-    return log_wealth(gains, counts, stakes)
+    return log_wealth(gains, counts, _STAKES / (1 - limit))

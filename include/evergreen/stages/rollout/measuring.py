@@ -46,8 +46,8 @@ def compare_answers(asked: AskedRequests) -> Compared:
     rows = _different_rows(asked)
     said, champion = asked.probability[rows], asked.champion_probability[rows]
     bins = np.floor((said - champion) * BINS_PER_UNIT).astype(np.int64)
-    values = Counter(np.round(said, 6).tolist())
-    value, commonest = max(values.items(), key=lambda each: (each[1], -each[0]), default=(None, 0))
+    values, counts = np.unique(np.round(said, 6), return_counts=True)
+    most = int(np.argmax(counts)) if len(said) else None
     places = [np.minimum((each * SCORE_BINS).astype(np.int64), SCORE_BINS - 1) for each in (champion, said)]
     scores = np.zeros((SCORE_BINS, SCORE_BINS), dtype=np.int64)
     np.add.at(scores, tuple(places), 1)
@@ -57,8 +57,8 @@ def compare_answers(asked: AskedRequests) -> Compared:
         differences=tuple(zip(*(each.tolist() for each in np.unique(bins, return_counts=True)), strict=True)),
         groups=_counted(count_pairs(champion, said)),
         champion_values=len(np.unique(champion)),
-        commonest_value=value,
-        commonest_rows=commonest,
+        commonest_value=None if most is None else float(values[most]),
+        commonest_rows=0 if most is None else int(counts[most]),
         champion_mean=float(champion.mean()) if len(said) else None,
         challenger_mean=float(said.mean()) if len(said) else None,
         champion_yes=int(asked.champion_decision[rows].sum()),

@@ -36,7 +36,7 @@ def test_the_comparison_says_what_the_stream_is_made_of(correlation):
     assert found.disagreements == int((asked.decision != asked.champion_decision).sum())
     same, opposite = (sum(group[side] * group[2] for group in found.groups) for side in (0, 1))
     agreement = (same - opposite) / (same + opposite)
-    assert agreement == pytest.approx(kendalltau(asked.probability, asked.champion_probability).statistic, abs=0.03)
+    assert agreement == pytest.approx(kendalltau(asked.probability, asked.champion_probability).statistic, abs=0.05)
     shift = sum((place + 0.5) / 1000 * rows for place, rows in found.differences) / 5000
     assert shift == pytest.approx(found.challenger_mean - found.champion_mean, abs=0.001)
 

@@ -1,0 +1,108 @@
+"""How often a trial is wrong: `python tests/benchmarks/bench_rollout_errors.py [runs] [part …]`; rollouts.md has the tables.
+
+Every run simulates a rollout whose truth is known, look by look, on records that arrive as they are shipped, and measures and
+decides as the stage does.
+"""
+
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from evergreen.definitions.release import BehaviourLimits, RolloutStep
+from simulated_trials import Traffic, Truth, at_its_limits, simulate, try_out
+
+USUAL = Traffic()
+QUIET = Traffic(per_second=0.2, look_seconds=120.0, ship_seconds=60.0)
+"""A request every five seconds: the first step takes hours."""
+STRICTER = replace(USUAL, limits=BehaviourLimits(min_rank_agreement=0.2))
+LONG = (RolloutStep(share=1.0, min_requests=10**6),)
+"""One step that never ends by itself."""
+GOOD = {f"as good, correlation {rho}": Truth(correlation=rho, failure_share=0.001) for rho in (0.9, 0.7, 0.5)}
+SHUFFLED = Truth(correlation=0.0, spread=0.3)
+BAD = {
+    "shuffled labels": SHUFFLED,
+    "NaN to all": Truth(failure_share=1.0),
+    "constant": Truth(constant=True),
+    "ten times slower": Truth(slowdown=10.0),
+    "raises for one airline, 5 % of requests": Truth(failure_share=0.05),
+    "raises for 2 % of requests": Truth(failure_share=0.02),
+    "raises for 1 % of requests": Truth(failure_share=0.01),
+    "probabilities 0.25 too high": Truth(correlation=0.7, shift=1.25),
+    "upside down": Truth(correlation=-0.7),
+    "memory": Truth(memory_mb=2500.0),
+}
+STREAM = 7_000
+"""Requests that a rollout may take; the usual one takes some 4,000."""
+LATE = {"records at once": 0.1, "records up to 6 s late": 6.0, "records up to 60 s late": 60.0}
+
+
+def count(runs: int, truth: Truth, traffic: Traffic, requests: int = STREAM) -> dict[str, str]:
+    """Roll out again and again, and count how it ended."""
+    ended = [try_out(simulate(seed, truth, requests), traffic, seed) for seed in range(runs)]
+    back = [each for each in ended if each.outcome == "roll_back"]
+    found = {"promoted": f"{1 - len(back) / runs:.1%}"}
+    if back:
+        steps = Counter(each.step for each in back)
+        found["taken back in step"] = ", ".join(f"{step}: {steps[step] / runs:.1%}" for step in sorted(steps))
+        for name, values in (("requests", [each.requests for each in back]), ("minutes", [each.seconds / 60 for each in back])):
+            found[name] = f"median {np.median(values):.1f}, 95 % {np.percentile(values, 95):.1f}, most {np.max(values):.1f}"
+        found["by"] = ", ".join(f"{rule} {number}" for rule, number in Counter(each.rule for each in back).most_common())
+    else:
+        found["minutes"] = f"median {np.median([each.seconds / 60 for each in ended]):.1f}"
+        found["requests"] = f"median {np.median([each.requests for each in ended]):.0f}"
+    return found
+
+
+def limits(runs: int) -> None:
+    """Print how often a challenger exactly at all five limits is taken back by chance."""
+    print(f"## Exactly at its limits, all five at once, 6,000 requests, 120 looks ({runs} runs)", flush=True)
+    for confidence in (0.99, 0.9):
+        for name, ship_seconds in LATE.items():
+            at = BehaviourLimits(confidence=confidence)
+            traffic = Traffic(5.0, LONG, at, ship_seconds=ship_seconds, give_up_seconds=1200.0)
+            ended = [try_out(at_its_limits(seed, 7_500, limits=at), traffic, seed) for seed in range(runs)]
+            rules = Counter(each.rule for each in ended)
+            wrong = runs - rules["end of patience"]
+            print(f"confidence {confidence:.0%}, {name}: {wrong / runs:.1%} taken back", dict(rules), flush=True)
+
+
+def good(runs: int) -> None:
+    """Print how often a good challenger is promoted."""
+    print(f"## Good challengers ({runs} runs)", flush=True)
+    for name, truth in GOOD.items():
+        print(name, count(runs, truth, USUAL), flush=True)
+    print("correlation 0.5, rank agreement 0.2:", count(runs, GOOD["as good, correlation 0.5"], STRICTER), flush=True)
+    print("few requests:", count(runs, GOOD["as good, correlation 0.7"], QUIET, 3_000), flush=True)
+    again = replace(GOOD["as good, correlation 0.7"], rows=300)
+    print("300 rows asked about again and again:", count(runs, again, USUAL), flush=True)
+    print("champion of 5 values:", count(runs, replace(GOOD["as good, correlation 0.7"], champion_values=5), USUAL), flush=True)
+
+
+def bad(runs: int) -> None:
+    """Print how soon a bad challenger is taken back."""
+    print(f"## Bad challengers ({runs} runs)", flush=True)
+    for name, truth in BAD.items():
+        print(name, count(runs, truth, USUAL), flush=True)
+    print("shuffled labels, rank agreement 0.2:", count(runs, SHUFFLED, STRICTER), flush=True)
+
+
+def few(runs: int) -> None:
+    """Print the same where requests are few."""
+    print(f"## Bad challengers, a request every five seconds ({runs} runs)", flush=True)
+    for name, truth in BAD.items():
+        print(name, count(runs, truth, QUIET, 3_000), flush=True)
+    stricter = replace(QUIET, limits=STRICTER.limits)
+    print("shuffled labels, rank agreement 0.2:", count(runs, SHUFFLED, stricter, 3_000), flush=True)
+
+
+PARTS = {part.__name__: part for part in (limits, bad, few, good)}
+
+if __name__ == "__main__":
+    n_runs = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    for name in sys.argv[2:] or PARTS:
+        PARTS[name](n_runs)
