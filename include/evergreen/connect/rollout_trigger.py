@@ -52,6 +52,8 @@ class TrialTrigger(BaseTrigger):
         """Yield one event, with the look that ended the step."""
         seen_at = time.monotonic()
         while True:
+            # Also before the first look: a scheduler may call a task failed that goes on before it has heard that it waits.
+            await asyncio.sleep(self.every_seconds)
             try:
                 # Reading a table takes a moment, which the other triggers of the process must not wait for.
                 look = await asyncio.to_thread(look_at_step, Settings(), self.model, self.rollout_id, self.step)
@@ -67,7 +69,6 @@ class TrialTrigger(BaseTrigger):
                 if look.outcome != "wait":
                     yield TriggerEvent(look.to_xcom())
                     return
-            await asyncio.sleep(self.every_seconds)
 
 
 class ResumeTrigger(BaseTrigger):
@@ -93,10 +94,10 @@ class ResumeTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event, once it may go on, has ended or has expired."""
         while True:
+            await asyncio.sleep(self.every_seconds)
             try:
                 if not await asyncio.to_thread(is_held_up, Settings(), self.model, self.rollout_id):
                     yield TriggerEvent({"model": self.model})
                     return
             except Exception:
                 _log.warning("%s: where its rollout stands could not be read", self.model, exc_info=True)
-            await asyncio.sleep(self.every_seconds)

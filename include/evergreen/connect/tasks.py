@@ -154,7 +154,7 @@ def release(tested: XCom, verdict: XCom, answer: XCom | None = None) -> XCom:
     run = current_run()
     smoked, decided = SmokeTest.from_xcom(tested), Verdict.from_xcom(verdict)
     skip_trial = is_untried(run, decided)
-    actor = released_by(run, answer) + (", without its trial" if skip_trial else "")
+    actor = ("without its trial; " if skip_trial else "") + released_by(run, answer)
     return stage(run.definition, smoked, decided, run.settings, actor=actor, skip_trial=skip_trial).to_xcom()
 
 
