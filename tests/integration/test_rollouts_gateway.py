@@ -1,42 +1,19 @@
 """A challenger on trial as callers meet it: a real gateway, real requests, and what is kept of both answers."""
 
-import json
 from collections import Counter
 from datetime import timedelta
 
 import pytest
 
+from bad_challengers import HANGS, NO_NUMBER, RAISES
 from evergreen.files import Files
-from evergreen.predictors.calibration import SigmoidCalibration
 from evergreen.registry.rollouts import RolloutStore
 from evergreen.serving.log.shipping import ship_spool
 from evergreen.serving.split import place
 from evergreen.tables.addresses import served_uri
 from evergreen.tables.served_table import ServedTable
 from released_models import MODEL
-from served_model import FREE, QUICK, ServedModel, a_row, running_gateway
-
-SOMETIMES = FREE.replace('"RAISE"', '"ü&"')
-"""Features that raise for one carrier in four, which the examples do not have."""
-HANGS = "import time\n" + FREE.replace("    flights = ", "    time.sleep(2.0)\n    flights = ", 1)
-"""Features that take longer than callers wait."""
-
-
-def endless(contents):
-    """A model whose score is beyond all numbers."""
-    model = json.loads(contents["model.json"])
-    model["intercept"] = 1.7e308
-    for term in model["categorical"]:
-        term["weights"], term["weight_if_missing"] = [1.7e308] * len(term["weights"]), 1.7e308
-    return {**contents, "model.json": json.dumps(model).encode()}
-
-
-NO_NUMBER = {
-    "algorithm": "logistic_regression",
-    "calibration": SigmoidCalibration(slope=0.0, intercept=0.1),
-    "change": endless,
-}
-"""Zero times infinity."""
+from served_model import QUICK, ServedModel, a_row, running_gateway
 
 
 @pytest.fixture
@@ -130,9 +107,9 @@ def test_a_shadow_is_seen_by_nobody(model):
 @pytest.mark.parametrize(
     ("options", "error", "failures"),
     [
-        ({"source": SOMETIMES}, "`row_features` raised KeyError", 10),
+        (RAISES, "`row_features` raised KeyError", 10),
         (NO_NUMBER, "nan is no probability", 40),
-        ({"source": HANGS}, "no answer within 1500 ms", 40),
+        (HANGS, "no answer within 1500 ms", 40),
     ],
     ids=["raises-for-one-carrier", "no-number", "hangs"],
 )
