@@ -67,7 +67,7 @@ def limits(runs: int) -> None:
             traffic = Traffic(5.0, LONG, at, ship_seconds=ship_seconds, give_up_seconds=1200.0)
             ended = [try_out(at_its_limits(seed, 7_500, limits=at), traffic, seed) for seed in range(runs)]
             rules = Counter(each.rule for each in ended)
-            wrong = runs - rules["end of patience"]
+            wrong = runs - rules["time until it is given up"]
             print(f"confidence {confidence:.0%}, {name}: {wrong / runs:.1%} taken back", dict(rules), flush=True)
 
 

@@ -58,7 +58,9 @@ def render_trial_page(record: TrialRecord, *, evidence_digest: str, zone: ZoneIn
 
 def _charts(record: TrialRecord) -> dict[str, Markup]:
     evidence = record.evidence
-    charts = {"evidence": evidence_chart(record.decision.rules), "course": course_chart(evidence.course)}
+    charts = {"evidence": evidence_chart(record.decision.rules)}
+    if evidence.failures.requests:
+        charts["course"] = course_chart(evidence.course)
     if evidence.compared.rows:
         shift = evidence.limits.max_mean_shift
         charts |= {

@@ -66,7 +66,7 @@ def _slowness(evidence: TrialEvidence) -> TrialRule:
     slow, times = evidence.slow, evidence.limits.max_slowdown
     found = f"{slow.faults:,} of {count(slow.requests, 'request')} ({share(slow.share)})"
     speed = evidence.speed
-    median = f" (median {speed.challenger_p50_us:,.0f} against {speed.champion_p50_us:,.0f} us)" if speed else ""
+    median = f" (median {speed.challenger_p50_us / 1000:.3g} against {speed.champion_p50_us / 1000:.3g} ms)" if speed else ""
     sentence = f"It took more than {times:g} times as long as the champion for {found}"
     return _by_chance(
         evidence,
@@ -99,8 +99,9 @@ def _mean(evidence: TrialEvidence) -> TrialRule:
     low = [max(place / BINS_PER_UNIT, -1.0) for place, _ in compared.differences]
     high = [min((place + 1) / BINS_PER_UNIT, 1.0) for place, _ in compared.differences]
     shift = (compared.challenger_mean or 0.0) - (compared.champion_mean or 0.0)
-    found = f"{shift:+.3f} over {count(compared.rows, 'row')}".replace("-", "\u2212")
-    sentence = f"Its probabilities lie {abs(shift):.3f} {'above' if shift >= 0 else 'below'} the champion's"
+    side, sign = ("above", "+") if round(shift, 3) >= 0 else ("below", "\u2212")
+    found = f"{sign}{abs(shift):.3f} over {count(compared.rows, 'row')}"
+    sentence = f"Its probabilities lie {abs(shift):.3f} {side} the champion's"
     return _by_chance(
         evidence,
         "mean difference of probabilities",

@@ -51,7 +51,7 @@ def judge_end(evidence: TrialEvidence) -> TrialRule:
     end = f"{step.expires_at:%Y-%m-%d %H:%M} UTC"
     return TrialRule(
         kind=RuleKind.LIMIT,
-        name="end of patience",
+        name="time until it is given up",
         found=f"{evidence.looked_at:%Y-%m-%d %H:%M} UTC",
         allowed=f"before {end}",
         holds=not is_over,
