@@ -9,7 +9,7 @@ from evergreen.connect.tasks import pause_rollout, promote, rollback
 
 PROMOTE = """\
 Makes the challenger on trial the champion now, skipping what is left of its trial; or a registered version. The gate is not
-skipped: the version needs a decision `promote` against the present champion."""
+skipped, nor the smoke test: the version needs a decision `promote` against the present champion."""
 
 ROLLBACK = """\
 Takes back the challenger on trial; the champion stays. Without one, brings the previous release back, whole: model, feature

@@ -55,7 +55,7 @@ def promote(
 ) -> None:
     """Make the challenger on trial the champion now, skipping what is left of its trial; or a registered version.
 
-    The gate is not skipped: the version needs a decision `promote` against the present champion.
+    The gate is not skipped, nor the smoke test: the version needs a decision `promote` against the present champion.
 
     Example: evergreen promote flight_delays --reason "the old one is wrong about snow"
     """

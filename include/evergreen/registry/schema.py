@@ -244,7 +244,8 @@ rollouts = Table(
     Column("reasons", JSON, nullable=False),
     Column("evidence_uri", Text, nullable=False),
     Column("evidence_digest", String(64), nullable=False),
-    Column("actor", String(200), nullable=False),
+    # Names the run too, whose id may be longer than any limit here; the sweep asks for that run.
+    Column("actor", Text, nullable=False),
     Column("request_id", String(250)),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("happened_at", UtcDateTime, nullable=False),

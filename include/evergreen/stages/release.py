@@ -5,17 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from evergreen.errors import PromotionConflictError, RegistryError, UndecidedError
+from evergreen.errors import PromotionConflictError, RegistryError, SmokeTestError, UndecidedError
 from evergreen.files import Files
 from evergreen.predictors.bundle import read_bundle
 from evergreen.registry.releases import ReleaseRegistry
 from evergreen.registry.rollouts import RolloutStore
 from evergreen.results import Outcome
+from evergreen.tables.smoke_tests import kept_smoke_test
 
 if TYPE_CHECKING:
     from evergreen.definitions import ModelDefinition
     from evergreen.registry.rollout_events import RolloutEvent
-    from evergreen.results import Release, SmokeTest, Verdict
+    from evergreen.results import ChampionVersion, Release, SmokeTest, Verdict
     from evergreen.settings import Settings
 
 
@@ -88,7 +89,8 @@ def promote(
 ) -> Release:
     """Make a version the champion by a person's word: the challenger on trial, or a registered version.
 
-    What is left of a trial is skipped, the gate is not: without a decision `promote` against today's champion nothing moves.
+    What is left of a trial is skipped. The gate is not, nor the smoke test: without a decision `promote` against today's
+    champion, and without a smoke test that went well, nothing moves.
 
     Args:
         definition: The model.
@@ -100,7 +102,8 @@ def promote(
 
     Raises:
         RegistryError: No challenger is on trial and no version is named, or no reason is given.
-        UndecidedError: No decision allows it, or the decision was used, or the challenger was taken back meanwhile.
+        UndecidedError: No decision allows it, the decision was used, or the challenger was taken back meanwhile.
+        SmokeTestError: No smoke test of the version went well.
         DigestMismatchError: The version's bundle is gone or changed.
         PromotionConflictError: The champion is another one than the version was judged against.
         StoreUnavailableError: A store did not answer; trying again is safe.
@@ -121,6 +124,8 @@ def promote(
     expected = registry.vouch(found).champion_version
     read_bundle(Files.from_settings(settings), found.bundle_uri, found.bundle_digest)
     of_trial = trial if trial is not None and trial.version == found.version else None
+    if of_trial is None:
+        _require_smoke_test(found, settings)
     return registry.promote(
         model,
         found.version,
@@ -246,6 +251,17 @@ def _require_reason(reason: str, command: str) -> str:
         allowed="a few words that will be read when it is asked why",
         remedy=f'say why: evergreen {command} MODEL --reason "…"',
     )
+
+
+def _require_smoke_test(version: ChampionVersion, settings: Settings) -> None:
+    """Refuse a version that nobody saw answering; one on trial was seen."""
+    if kept_smoke_test(version, settings) is None:
+        raise SmokeTestError(
+            "no smoke test of the version went well",
+            found=f"none of version {version.version} of {version.model}",
+            allowed="a version that a fresh process has loaded, and that answered as it was judged",
+            remedy="clear the task smoke_test of its training run, then promote again",
+        )
 
 
 def _nothing_to_promote(model: str, version: str | None) -> RegistryError:

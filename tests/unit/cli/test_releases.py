@@ -6,9 +6,13 @@ from typer.testing import CliRunner
 
 from evergreen.cli import main
 from evergreen.registry import releases
+from evergreen.results import ChampionVersion, RegisteredVersion, SmokeTest
 from evergreen.settings import Settings
+from evergreen.tables.smoke_tests import keep_smoke_test
 from released_models import MODEL, SOURCE, Nowhere, a_bundle, a_definition, judge, release_without_mlflow
 from rollout_world import RolloutWorld
+
+MEASURED = set(SmokeTest.model_fields) - {"registered"}
 
 
 @pytest.fixture
@@ -70,14 +74,14 @@ def test_a_rollout_is_paused_resumed_and_taken_back(world):
 def test_a_version_is_promoted_and_taken_back(world, settings):
     world.store.roll_back(MODEL, world.decide(2, "1"), reasons=("bad",))
     judged = judge(settings, a_bundle(settings, "baseline", seed=3), against="1")
-    from evergreen.results import ChampionVersion
-
     version = world.registry.version(MODEL, "1").model_dump() | {
         "version": "3",
         "bundle_uri": judged.candidate.bundle_uri,
         "bundle_digest": judged.candidate.bundle_digest,
         "decision_id": judged.record.id,
     }
+    registered = RegisteredVersion.model_validate({name: version[name] for name in RegisteredVersion.model_fields})
+    keep_smoke_test(SmokeTest.model_construct(registered=registered, **dict.fromkeys(MEASURED, 1)), settings)
     world.registry.register(ChampionVersion.model_validate(version))
     code, said = run("promote", MODEL, "--reason", "why")
     assert code == 1

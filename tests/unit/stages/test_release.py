@@ -26,6 +26,7 @@ from evergreen.stages.register import register
 from evergreen.stages.release import promote, release, rollback
 from evergreen.stages.smoke_test import smoke_test, stage
 from evergreen.tables.feature_frames import read_features
+from evergreen.tables.smoke_tests import kept_smoke_test
 from released_models import AS_OF, MODEL, Judged, a_bundle, a_definition, a_feature_set, a_frame, judge
 
 
@@ -97,6 +98,7 @@ class TestSmokeTest:
         judged = judge(settings, a_bundle(settings, algorithm))
         registered = register(a_definition(), judged.verdict, settings)
         seen = smoke_test(a_definition(), registered, features, evaluated(settings, judged, features), settings)
+        assert kept_smoke_test(ReleaseRegistry(settings).version(MODEL, registered.version), settings) == seen
         assert seen.rows == a_definition().release.smoke_rows
         assert seen.max_difference < 1e-9
         assert seen.pyfunc_max_difference < 1e-9
@@ -111,6 +113,7 @@ class TestSmokeTest:
         evaluation = evaluated(settings, judged, features, shift=1e-3)
         with pytest.raises(SmokeTestError, match="answers otherwise") as caught:
             smoke_test(definition, registered, features, evaluation, settings)
+        assert kept_smoke_test(ReleaseRegistry(settings).version(MODEL, registered.version), settings) is None
         assert "0.001 over 20 rows" in caught.value.found
 
     @pytest.mark.parametrize(

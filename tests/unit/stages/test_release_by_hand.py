@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evergreen.errors import DigestMismatchError, PromotionConflictError, RegistryError, UndecidedError
+from evergreen.errors import DigestMismatchError, PromotionConflictError, RegistryError, SmokeTestError, UndecidedError
 from evergreen.files import Files
 from evergreen.predictors.bundle import read_bundle
 from evergreen.registry import releases
@@ -14,6 +14,7 @@ from evergreen.registry.rollouts import RolloutStore
 from evergreen.results import ChampionVersion, RegisteredVersion, SmokeTest
 from evergreen.settings import Settings
 from evergreen.stages.release import pause_rollout, promote, release, rollback
+from evergreen.tables.smoke_tests import keep_smoke_test
 from released_models import MODEL, Judged, Nowhere, a_bundle, a_definition, judge
 
 
@@ -26,6 +27,13 @@ def settings(tmp_path, monkeypatch):
 
 def ready_to_release(settings: Settings, judged: Judged) -> SmokeTest:
     """Register under the next number, and stand for a smoke test that went well."""
+    tested = registered(settings, judged)
+    keep_smoke_test(tested, settings)
+    return tested
+
+
+def registered(settings: Settings, judged: Judged) -> SmokeTest:
+    """Register under the next number."""
     registry = ReleaseRegistry(settings)
     known = [version for version in registry.versions(MODEL) if version.decision_id == judged.record.id]
     number = known[0].version if known else str(len(registry.versions(MODEL)) + 1)
@@ -169,6 +177,14 @@ class TestPromoteByHand:
     def test_needs_a_version_that_was_registered(self, settings, challenger):
         with pytest.raises(UndecidedError, match="not one that Evergreen registered"):
             promote(a_definition(), settings, "why", version="9")
+
+    def test_needs_a_smoke_test_that_went_well(self, settings, challenger):
+        registered(settings, challenger)
+        with pytest.raises(SmokeTestError, match="no smoke test") as caught:
+            promote(a_definition(), settings, "why", version="2")
+        assert all((caught.value.what, caught.value.found, caught.value.allowed, caught.value.remedy))
+        ready_to_release(settings, challenger)
+        assert promote(a_definition(), settings, "why", version="2").version == "2"
 
     def test_a_version_that_was_taken_back_comes_by_rollback(self, settings, challenger):
         released(settings, 2, "1")

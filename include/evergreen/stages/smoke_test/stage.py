@@ -16,6 +16,7 @@ from evergreen.registry.releases import ReleaseRegistry
 from evergreen.results import SmokeTest
 from evergreen.stages.smoke_test.fresh_process import ask_fresh_process
 from evergreen.stages.smoke_test.stored_rows import stored_rows
+from evergreen.tables.smoke_tests import keep_smoke_test
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,7 @@ _log = logging.getLogger(__name__)
 def smoke_test(
     definition: ModelDefinition, registered: RegisteredVersion, features: FeatureSet, evaluation: Evaluation, settings: Settings
 ) -> SmokeTest:
-    """Ask a fresh process for answers that are known, and compare.
+    """Ask a fresh process for answers that are known, and compare. A test that went well is kept.
 
     Args:
         definition: The model; section `release` says how many rows, how close and how much memory.
@@ -69,6 +70,7 @@ def smoke_test(
         pyfunc_max_difference=_difference(plain["batch"], stored),
     )
     _require_within(tested, definition)
+    keep_smoke_test(tested, settings)
     return tested
 
 
