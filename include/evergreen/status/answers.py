@@ -74,6 +74,8 @@ class PastEvent(Result):
     """In words."""
     actor: str
     why: str
+    report_uri: str = ""
+    """The page of what it was decided on, where something was."""
 
 
 class DiskUse(Result):

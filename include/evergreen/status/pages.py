@@ -46,12 +46,13 @@ def model_page(settings: Settings, name: str) -> str:
     reports = {record.id: _below_reports(settings, record.report_uri) for record in found.decisions}
     reports |= {night.decision_id: _below_reports(settings, night.report_uri) for night in found.nights}
     validation = _below_reports(settings, found.validation.report_uri) if found.validation else ""
+    history = release_history(settings, name, last=2 * LAST)
     return render_page(
         "model.html",
         title=found.model,
         status=found,
         rollout=_rollout(found),
-        history=release_history(settings, name, last=2 * LAST),
+        history=[(event, _below_reports(settings, event.report_uri)) for event in history],
         reports=reports,
         validation_report=validation,
     )

@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 from evergreen.registry.releases import ReleaseRegistry
 from evergreen.registry.rollouts import RolloutStore
 from evergreen.status.answers import PastEvent
+from evergreen.tables.addresses import trial_page_uri
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -72,7 +73,7 @@ def release_history(settings: Settings, model: str, *, last: int) -> tuple[PastE
         return ()
     moves = ReleaseRegistry(settings).timeline(model, limit=last)
     events = RolloutStore(settings.database_url).history(model, limit=last)
-    found = [*(_of_move(move) for move in moves), *(_of_rollout(event) for event in events)]
+    found = [*(_of_move(move) for move in moves), *(_of_rollout(event, settings) for event in events)]
     return tuple(sorted(found, key=lambda each: each.happened_at, reverse=True)[:last])
 
 
@@ -90,7 +91,7 @@ def _of_move(move: ReleaseEvent) -> PastEvent:
     )
 
 
-def _of_rollout(event: RolloutEvent) -> PastEvent:
+def _of_rollout(event: RolloutEvent, settings: Settings) -> PastEvent:
     what = {
         "step": f"{event.mode.replace('_', '/')} {_step(event)}: version {event.version} {_asked(event)}",
         "pause": f"paused at {_step(event)}",
@@ -106,7 +107,16 @@ def _of_rollout(event: RolloutEvent) -> PastEvent:
         what=what[event.action],
         actor=event.actor,
         why="; ".join(event.reasons),
+        report_uri=_page(event, settings),
     )
+
+
+def _page(event: RolloutEvent, settings: Settings) -> str:
+    """Return the page of the step that ended with an event: the one before it passed, or its own was broken off."""
+    if event.action == "step" and event.step > 1:
+        return trial_page_uri(settings, event.model, event.rollout_id, event.step - 1)
+    decided = event.action == "rolled_back" and event.evidence_uri
+    return trial_page_uri(settings, event.model, event.rollout_id, event.step) if decided else ""
 
 
 def _step(event: RolloutEvent) -> str:

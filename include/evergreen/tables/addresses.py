@@ -94,3 +94,8 @@ def online_uri(settings: Settings, model: str) -> str:
 def report_uri(settings: Settings, model: str, stage: str, name: str) -> str:
     """Return where a stage's page for people is written, such as `…/gate/<key>.html`."""
     return join_uri(settings.reports_uri, model, stage, name)
+
+
+def trial_page_uri(settings: Settings, model: str, rollout_id: str, step: int) -> str:
+    """Return where the page of a step of a rollout is written, once the step has come to its end."""
+    return report_uri(settings, model, "rollout", f"{rollout_id}-{step}.html")

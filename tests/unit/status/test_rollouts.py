@@ -85,3 +85,16 @@ def test_releases_and_rollouts_together_newest_first(world):
     assert found[2].what == "promote to version 2 from version 1 after a canary rollout"
     assert (found[4].what, found[4].why) == ("paused at step 1 of 3", "wait")
     assert release_history(world.settings, "flights", last=3) == found[:3]
+
+
+def test_what_a_step_was_decided_on_is_linked(world):
+    for step in (1, 2):
+        begun = world.begin(2, step)
+    world.store.roll_back("flights", begun.rollout_id, reasons=("too slow",), evidence_uri="/e", evidence_digest="d")
+    world.register(3, "1")
+    world.begin(3)
+    by_hand = world.store.roll_back("flights", world.decide(3, "1"), reasons=("nonsense",))
+    pages = [each.report_uri.rpartition("/rollout/")[2] for each in release_history(world.settings, "flights", last=9)]
+    # By hand nothing is decided on, and nothing was before the first step.
+    assert by_hand.evidence_uri == ""
+    assert pages == ["", "", f"{begun.rollout_id}-2.html", f"{begun.rollout_id}-1.html", "", ""]

@@ -18,7 +18,7 @@ from evergreen.stages.rollout.evidence import gather
 from evergreen.stages.rollout.kept import keep, replay
 from evergreen.stages.rollout.standing import Standing
 from evergreen.stages.rollout.wording import limit
-from evergreen.tables.addresses import report_uri
+from evergreen.tables.addresses import trial_page_uri
 from evergreen.trial_evidence import TrialRecord
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def conclude(definition: ModelDefinition, look: RolloutLook, settings: Settings,
     concluded = look
     if look.evidence_uri:
         record, files = _read(look, settings), Files.from_settings(settings)
-        page = report_uri(settings, definition.name, "rollout", f"{look.rollout_id}-{look.step}.html")
+        page = trial_page_uri(settings, definition.name, look.rollout_id, look.step)
         text = render_trial_page(record, evidence_digest=look.evidence_digest, zone=definition.schedule.zone)
         files.write_bytes(page, text.encode())
         concluded = look.model_copy(update={"report_uri": page})
