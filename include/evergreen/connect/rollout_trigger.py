@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 BLIND_SECONDS = 300.0
-"""Looks that fail for so long end the step: nobody tries out what nobody can see."""
+BLIND_LOOKS = 3
+"""Looks that fail so often, and for so long, end the step: nobody tries out what nobody can see."""
 
 _log = logging.getLogger(__name__)
 
@@ -24,8 +25,8 @@ _log = logging.getLogger(__name__)
 class TrialTrigger(BaseTrigger):
     """Looks at the answers until the step is over; what it knows is in its arguments, so that another triggerer can go on.
 
-    A look that fails is taken again at the next turn, whatever made it fail. `BLIND_SECONDS` of nothing else end the step, and
-    the challenger is taken back. While one task waits here, it holds no worker.
+    A look that fails is taken again at the next turn, whatever made it fail. Where nothing else comes for `BLIND_SECONDS`, the
+    challenger is taken back. A task that waits here holds no worker.
 
     Args:
         model: Name of the model.
@@ -50,7 +51,7 @@ class TrialTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event, with the look that ended the step."""
-        seen_at = time.monotonic()
+        seen_at, patience = monotonic(), max(BLIND_SECONDS, BLIND_LOOKS * self.every_seconds)
         while True:
             # Also before the first look: a scheduler may call a task failed that goes on before it has heard that it waits.
             await asyncio.sleep(self.every_seconds)
@@ -59,13 +60,13 @@ class TrialTrigger(BaseTrigger):
                 look = await asyncio.to_thread(look_at_step, Settings(), self.model, self.rollout_id, self.step)
             except Exception as error:
                 _log.warning("%s, step %d: the answers could not be looked at", self.model, self.step, exc_info=True)
-                blind_seconds = time.monotonic() - seen_at
-                if blind_seconds >= BLIND_SECONDS:
+                blind_seconds = monotonic() - seen_at
+                if blind_seconds >= patience:
                     look = unseen(self.model, self.rollout_id, self.version, self.step, blind_seconds, error)
                     yield TriggerEvent(look.to_xcom())
                     return
             else:
-                seen_at = time.monotonic()
+                seen_at = monotonic()
                 if look.outcome != "wait":
                     yield TriggerEvent(look.to_xcom())
                     return
