@@ -150,21 +150,23 @@ class TestForgottenRollouts:
         assert said(settings) == ["warning"]
         assert world.registry.champion("minimal").version == "1"
 
-    def test_one_that_expired_is_taken_back_whoever_runs(self, settings):
-        from evergreen.connect.forgotten_rollouts import end_forgotten_rollouts
+    def test_one_that_expired_is_left_to_its_run_for_some_minutes_and_then_taken_back(self, settings):
+        from evergreen.connect.forgotten_rollouts import PATIENCE, end_forgotten_rollouts
 
         world, begun = on_trial(settings)
-        ended = end_forgotten_rollouts(settings, Airflow("manual__1"), begun.expires_at)
+        late = begun.expires_at + PATIENCE
+        assert end_forgotten_rollouts(settings, Airflow("manual__1"), late - timedelta(microseconds=1)) == []
+        ended = end_forgotten_rollouts(settings, Airflow("manual__1"), late)
         assert [each.partition(" at ")[0] for each in ended] == ["minimal version 2: it expired"]
         assert world.store.current("minimal") is None
 
     def test_one_that_no_run_began_is_left_to_its_clock(self, settings):
-        from evergreen.connect.forgotten_rollouts import end_forgotten_rollouts
+        from evergreen.connect.forgotten_rollouts import PATIENCE, end_forgotten_rollouts
 
         world, begun = on_trial(settings, actor="ada@desk")
         assert end_forgotten_rollouts(settings, Airflow()) == []
         assert world.store.current("minimal") == begun
-        assert len(end_forgotten_rollouts(settings, Airflow(), begun.expires_at)) == 1
+        assert len(end_forgotten_rollouts(settings, Airflow(), begun.expires_at + PATIENCE)) == 1
 
     def test_a_step_that_begins_at_this_moment_is_left_alone(self, settings):
         from evergreen.connect.forgotten_rollouts import end_forgotten_rollouts

@@ -56,7 +56,8 @@ def _lines(found: ModelStatus) -> Iterator[tuple[str, str]]:
     from evergreen.status.rollouts import standing_in_words
 
     yield "champion", _version(found.champion) if found.champion else "none yet"
-    yield "previous", f"version {found.previous.version}: where a rollback goes" if found.previous else "none"
+    after = "" if found.rollout is None else ", after a first one has ended the trial"
+    yield "previous", f"version {found.previous.version}: where a rollback goes{after}" if found.previous else "none"
     if found.rollout is not None and found.rollout_since is not None:
         yield "on trial", escape(standing_in_words(found.rollout, found.rollout_since, datetime.now(UTC)))
     for sentence in found.aliases.drift:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SWEEP = "evergreen.sweep"
 """Who takes them back, as the timeline names it."""
+PATIENCE = timedelta(minutes=10)
+"""After a trial has expired, whoever watches it ends it within its next look and says why in numbers; that is waited for."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,13 +58,13 @@ def _why_forgotten(
     """Return why nobody will end a rollout, None where its training run still may."""
     from evergreen.connect.run import run_id_of
 
-    if not event.is_on(now):
-        return f"it expired at {event.expires_at:%Y-%m-%d %H:%M} UTC and nobody had ended it"
     steps = (each for each in store.history(event.model, rollout_id=event.rollout_id) if each.action == "step")
     run_id = run_id_of(next(steps, event).actor)
-    if run_id is None or is_running(f"{event.model}.training", run_id):
-        return None
-    return f"its training run {run_id} is over"
+    if run_id is not None and not is_running(f"{event.model}.training", run_id):
+        return f"its training run {run_id} is over"
+    if now >= event.expires_at + PATIENCE:
+        return f"it expired at {event.expires_at:%Y-%m-%d %H:%M} UTC and nobody has ended it"
+    return None
 
 
 def _tell(settings: Settings, end: RolloutEvent) -> None:
