@@ -133,6 +133,9 @@ class Traffic:
     """A worker's records can be read so long after at most; each worker in its own time."""
     look_seconds: float = 10.0
     give_up_seconds: float = 86_400.0
+    stall_every_seconds: float = math.inf
+    """The machine stops so often, and everything that is asked meanwhile fails."""
+    stall_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,11 @@ def try_out(stream: AskedRequests, traffic: Traffic, seed: int) -> Ended:
         seconds = began
         while True:
             seconds += traffic.look_seconds
-            seen = replace(chosen(stream, slice(0, len(at))), answered_at_us=BEGAN_US + (at * 1e6).astype(np.int64))
+            seen = replace(
+                chosen(stream, slice(0, len(at))),
+                answered_at_us=BEGAN_US + (at * 1e6).astype(np.int64),
+                failed=stream.failed[: len(at)] | (at % traffic.stall_every_seconds < traffic.stall_seconds),
+            )
             decision = decide(_seen_of(seen, shipped <= seconds, number, plan, traffic, began, seconds))
             used = int(np.searchsorted(at, seconds))
             if decision.outcome == "roll_back":

@@ -51,7 +51,7 @@ class BehaviourLimits(Section):
     """Largest share of requests whose decision is not the champion's."""
     max_mean_shift: float = Field(0.2, gt=0, lt=1)
     """Largest mean difference of the probability from the champion's, up or down, on the same requests."""
-    min_rank_agreement: float = Field(0.1, gt=-1, lt=1)
+    min_rank_agreement: float = Field(0.2, gt=-1, lt=1)
     """Smallest Kendall's tau with the champion's probabilities: 1 is the same order, 0 none in common."""
     max_memory_mb: float = Field(2000.0, gt=0)
     """Most memory of a gateway's worker while the challenger is loaded."""

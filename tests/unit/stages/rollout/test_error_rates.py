@@ -14,7 +14,9 @@ from simulated_trials import Traffic, Truth, at_its_limits, simulate, try_out
 SHORT = Traffic(
     per_second=20.0, steps=tuple(RolloutStep(share=share, hold="30s", min_requests=50) for share in (0.1, 0.5, 1.0))
 )
-PATIENT = Traffic(per_second=20.0, steps=(RolloutStep(share=1.0, min_requests=10**6),), look_seconds=10.0, give_up_seconds=100.0)
+PATIENT = Traffic(
+    per_second=20.0, steps=(RolloutStep(share=1.0, min_requests=10**6),), look_seconds=10.0, give_up_seconds=100.0
+)
 
 
 def outcomes(truth, traffic, runs=20, requests=3000):
@@ -67,6 +69,7 @@ def test_a_bad_challenger_is_taken_back(truth):
     assert outcomes(truth, SHORT) == {"roll_back": 20}
 
 
-def test_shuffled_labels_take_a_thousand_requests():
-    longer = replace(SHORT, steps=(*SHORT.steps[:2], RolloutStep(share=1.0, hold="2m", min_requests=2400)))
-    assert outcomes(Truth(correlation=0.0, spread=0.3), longer, requests=4000) == {"roll_back": 20}
+def test_shuffled_labels_take_some_hundred_requests():
+    ended = [try_out(simulate(seed, Truth(correlation=0.0, spread=0.3), 3000), SHORT, seed) for seed in range(20)]
+    assert {each.rule for each in ended} == {"rank agreement with the champion"}
+    assert np.median([each.requests for each in ended]) < 600
