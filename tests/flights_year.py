@@ -14,6 +14,7 @@ import pandas as pd
 
 from evergreen.cli.seed import seed_landing
 from evergreen.connect.run import resolve_as_of
+from evergreen.features.windows import ONE_DAY
 from evergreen.files import Files
 from evergreen.predictors.threshold import decision_threshold
 from evergreen.reference_profile import ReferenceProfile
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from evergreen.definitions import ModelDefinition
 
 BEGIN, RELEASE, END = date(2013, 1, 1), date(2013, 4, 1), date(2013, 12, 28)
-ONE_DAY = timedelta(days=1)
 RECIPE = {
     "learning_rate": 0.15,
     "max_depth": 4,

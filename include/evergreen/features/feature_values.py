@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite, nan
+from math import nan
 from typing import TYPE_CHECKING, NoReturn
 
 import pyarrow as pa
@@ -10,7 +10,7 @@ import pyarrow as pa
 from evergreen.errors import FeatureError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 Values = list[float | str | None]
 
@@ -36,50 +36,6 @@ def values_of_table(features: pa.Table, kinds: Mapping[str, str]) -> dict[str, V
             _refuse_kind(name, kind)
         found[name] = values if kind == "string" else [nan if value is None else value for value in values]
     return found
-
-
-def values_of_kinds(
-    features: Mapping[str, Sequence[object]], kinds: Mapping[str, str], categorical: Collection[str]
-) -> dict[str, Values]:
-    """Return unchecked features as `values_of_table` would, had they passed through `returned.to_columns`.
-
-    Booleans become 0 and 1, what is infinite becomes missing, and numbers of a categorical feature become text.
-
-    Args:
-        features: Numbers, booleans, text or None by feature.
-        kinds: Wanted features: `double` or `string`; others are left out.
-        categorical: Numeric features that are categories.
-
-    Raises:
-        FeatureError: A feature is not there, or is of the other kind.
-    """
-    _require(features, kinds)
-    return {
-        name: [value if value.__class__ is str else _text(name, value, categorical) for value in features[name]]
-        if kind == "string"
-        else [value if value.__class__ is float and value - value == 0.0 else _number(name, value) for value in features[name]]
-        for name, kind in kinds.items()
-    }
-
-
-def _number(name: str, value: object) -> float:
-    if value is None:
-        return nan
-    if isinstance(value, bool | int | float):
-        number = float(value)
-        return number if isfinite(number) else nan
-    return _refuse_kind(name, "double")
-
-
-def _text(name: str, value: object, categorical: Collection[str]) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool | int | float) and (name in categorical or value != value):
-        number = float(value)
-        if not isfinite(number):
-            return None
-        return str(int(number)) if number.is_integer() else repr(number)
-    return _refuse_kind(name, "string")
 
 
 def _require(found: Mapping[str, object] | Sequence[str], kinds: Mapping[str, str]) -> None:

@@ -7,12 +7,12 @@ joined and when a row is predicted; the online inputs say what fields a row has.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from evergreen.errors import FeatureError, RequestError
-from evergreen.features.feature_values import values_of_kinds, values_of_table
+from evergreen.features.feature_values import values_of_table
 from evergreen.features.frames import to_pandas
 from evergreen.features.history import identifiers_of
 from evergreen.features.keys import key_texts
@@ -30,24 +30,11 @@ if TYPE_CHECKING:
     from evergreen.features.code import FeatureCode
     from evergreen.online_inputs import OnlineInputs
 
-__all__ = ["NOT_SENT", "OnlineFeatures", "RequestRows", "RowProgram"]
+__all__ = ["NOT_SENT", "OnlineFeatures", "RequestRows"]
 
 NOT_SENT = object()
 """Stands for a field that a row does not have; None stands for one that it has, and that is null."""
 _OWN_MOMENTS = ("_event_time", "_prediction_time")
-
-
-class RowProgram(Protocol):
-    """`row_features`, compiled for few rows."""
-
-    def run(self, columns: Mapping[str, Sequence[object]], n_rows: int) -> Mapping[str, Sequence[object]] | None:
-        """Return features by name, n_rows values each (numbers, booleans, text or None); None where the rows want pandas.
-
-        Args:
-            columns: As `RequestRows.columns`.
-            n_rows: How many rows there are.
-        """
-        ...
 
 
 class OnlineFeatures:
@@ -127,12 +114,11 @@ class OnlineFeatures:
         visible["_event_time"], visible["_prediction_time"] = list(event_times), list(moments)
         return RequestRows(keys, event_times, moments, visible)
 
-    def compute(self, rows: RequestRows, program: RowProgram | None = None) -> dict[str, list[float | str | None]]:
-        """Compute the features of rows by the release's own `row_features`.
+    def compute(self, rows: RequestRows) -> dict[str, list[float | str | None]]:
+        """Compute the features of rows by the release's own `row_features`, on pandas.
 
         Args:
             rows: What `rows` returned.
-            program: The same code, compiled for few rows; without one, or where it declines, the code runs on pandas.
 
         Returns:
             The bundle's features in its order, n_rows values each: floats with NaN for missing, or text and None.
@@ -140,9 +126,6 @@ class OnlineFeatures:
         Raises:
             FeatureError: The code raised or did not return the bundle's features.
         """
-        found = None if program is None else program.run(rows.columns, rows.n_rows)
-        if found is not None:
-            return values_of_kinds(found, self._kinds, self.categorical)
         arrays = {name: pa.array(values, ARROW_TYPES[self.visible_types[name]]) for name, values in rows.columns.items()}
         frame = to_pandas(pa.table(arrays), identifiers=self.identifiers)
         entities = {name: entity.copy() for name, entity in self._entities.items()}

@@ -14,6 +14,7 @@ from evergreen.features.few_rows import compile_row_features
 from evergreen.features.online import OnlineFeatures
 from evergreen.predictors.bundle import open_predictor
 from evergreen.predictors.manifest import FEATURES_NAME, PROFILE_NAME
+from evergreen.predictors.released import feature_kinds
 from evergreen.predictors.row_scorer import RowScorer
 from evergreen.reference_profile import ReferenceProfile
 from evergreen.serving.examples import EXAMPLE_ROWS, as_json_rows, example_rows
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from evergreen.definitions import ModelDefinition
     from evergreen.features.few_rows import RowProgram
-    from evergreen.online_inputs import OnlineInputs
     from evergreen.predictors.manifest import BundleManifest
     from evergreen.serving.release_cache import KnownRelease, ReleaseCache
     from evergreen.serving.release_metrics import ReleaseMetrics
@@ -74,7 +74,7 @@ def load_release(
     manifest, contents = cache.bundle(known.champion)
     code = released_code(contents, known.champion.features_source_digest)
     inputs = cache.online_inputs(known.online)
-    features = OnlineFeatures(manifest.feature_layout, code, inputs, _kinds(manifest))
+    features = OnlineFeatures(manifest.feature_layout, code, inputs, feature_kinds(manifest))
     key, event_time = features.key_fields, features.event_time_field
     schema = RequestSchema(
         features.row_types, features.optional_types, required_values={*key, event_time}, max_rows=definition.serving.max_rows
@@ -83,7 +83,9 @@ def load_release(
     made = example_rows(inputs, profile, key=key, event_time=event_time)
     examples = as_json_rows(made, EXAMPLE_ROWS)
     rows = schema.checked(examples)
-    program = _compiled(code, features, inputs, manifest)
+    program = compile_row_features(
+        code, features.visible_types, inputs.entities, identifiers=features.identifiers, categorical=features.categorical
+    )
     release = LoadedRelease(
         champion=known.champion,
         online=known.online,
@@ -100,17 +102,6 @@ def load_release(
     for size in WARM_UP_SIZES:
         release.answer(rows[:size])
     return release
-
-
-def _kinds(manifest: BundleManifest) -> dict[str, str]:
-    return dict.fromkeys(manifest.numeric, "double") | dict.fromkeys(manifest.categorical, "string")
-
-
-def _compiled(code: FeatureCode, features: OnlineFeatures, inputs: OnlineInputs, manifest: BundleManifest) -> RowProgram | None:
-    seen = features.visible_types
-    names_things = {name for name, kind in seen.items() if kind == "integer"}
-    categorical = manifest.feature_layout.categorical
-    return compile_row_features(code, seen, inputs.entities, identifiers=names_things, categorical=categorical)
 
 
 def _agreeing(

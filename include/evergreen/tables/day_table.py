@@ -1,7 +1,8 @@
 """Tables kept by day: every version stays readable, a commit is whole or not there, unchanged days are not rewritten.
 
 A table is a Delta Lake table partitioned by `_day` (ISO text) and `_digest` (the content digest of that day's rows). The
-digests stand in the log, so that comparing days reads no data. Only this module and `served_table` know Delta Lake.
+digests stand in the log, so that comparing days reads no data. Only this module, `served_table` and `versioned_table` know
+Delta Lake.
 """
 
 from __future__ import annotations
@@ -17,32 +18,21 @@ import pyarrow.dataset as ds
 
 from evergreen.digests import digest_json, digest_table
 from evergreen.errors import DataError, StoreUnavailableError
-from evergreen.files import is_s3
 from evergreen.tables.arrow_types import keepable
 from evergreen.tables.day_rows import DAY, DIGEST, POSITION, in_order, mode_for, stack_days, typed
 from evergreen.tables.store_errors import store_errors
+from evergreen.tables.versioned_table import CONFIGURATION, MAX_ATTEMPTS, VersionedTable, missing_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from deltalake import DeltaTable
 
-    from evergreen.files import Files
 
 __all__ = ["DAY", "DIGEST", "POSITION", "REFERENCE_DAY", "DayTable", "Partition", "WriteResult"]
 
 REFERENCE_DAY = date(1970, 1, 1)
 """The one day under which a table without days is kept."""
-MAX_ATTEMPTS = 12
-"""Tries against other writers; each reads the table anew."""
-CONFIGURATION = {
-    # Versions are what trainings are repeated from: neither the log nor replaced files may expire by themselves.
-    "delta.enableExpiredLogCleanup": "false",
-    "delta.logRetentionDuration": "interval 36500 days",
-    "delta.deletedFileRetentionDuration": "interval 36500 days",
-    # A reader opens at most this many small log files.
-    "delta.checkpointInterval": "20",
-}
 
 
 @dataclass(frozen=True)
@@ -65,25 +55,8 @@ class WriteResult:
     """Every day of the table at `version`."""
 
 
-class DayTable:
+class DayTable(VersionedTable):
     """Rows by day at a local path or `s3://bucket/prefix`; nothing need exist before the first write."""
-
-    def __init__(self, uri: str, files: Files) -> None:
-        self.uri = uri
-        self._files = files
-        self._options = files.delta_options if is_s3(uri) else None
-
-    def version(self) -> int | None:
-        """Return the newest version, or None when nothing was ever written."""
-        table = self._open()
-        return None if table is None else int(table.version())
-
-    def has_version(self, version: int) -> bool:
-        """Return whether the log still tells a version; False too when there is no table."""
-        try:
-            return self._open(version) is not None
-        except DataError:
-            return False
 
     def schema(self, version: int | None = None) -> pa.Schema | None:
         """Return the rows' columns and types without `_day`, `_digest`, `_position`; None when there is no table."""
@@ -172,7 +145,7 @@ class DayTable:
         """
         table = self._open(version)
         if table is None:
-            raise _missing_version(self.uri, version, "no table")
+            raise missing_version(self.uri, version, "no table")
         schema = _row_schema(table)
         wanted = list(schema.names if columns is None else columns)
         unknown = sorted(set(wanted) - set(schema.names))
@@ -187,27 +160,13 @@ class DayTable:
             try:
                 rows = self._dataset(table, days).to_table(columns=[*wanted, DAY, DIGEST, POSITION])
             except FileNotFoundError as error:
-                raise _missing_version(self.uri, version, str(error)[:300]) from error
+                raise missing_version(self.uri, version, str(error)[:300]) from error
         return in_order(rows)
 
     @staticmethod
     def snapshot_digest(partitions: Iterable[Partition]) -> str:
         """Return the digest over (day, content digest) of some days, in whatever order they come."""
         return digest_json(sorted([partition.day.isoformat(), partition.digest] for partition in partitions))
-
-    def _open(self, version: int | None = None) -> DeltaTable | None:
-        from deltalake import DeltaTable
-        from deltalake.exceptions import DeltaError, TableNotFoundError
-
-        with store_errors(self.uri):
-            try:
-                return DeltaTable(self.uri, version=version, storage_options=self._options)
-            except TableNotFoundError:
-                return None
-            except DeltaError as error:
-                if version is None:
-                    raise
-                raise _missing_version(self.uri, version, str(error)[:300]) from error
 
     def _dataset(self, table: DeltaTable, days: Collection[date] | None) -> ds.Dataset:
         """Return the data files of some days, in order.
@@ -327,12 +286,3 @@ def _partitions(table: DeltaTable) -> dict[date, Partition]:
             )
         found[day] = Partition(day, digest, known.rows + rows)
     return dict(sorted(found.items()))
-
-
-def _missing_version(uri: str, version: int, found: str) -> DataError:
-    return DataError(
-        f"version {version} of a table cannot be read",
-        found=f"{uri}: {found}",
-        allowed="a version that was written and not vacuumed away",
-        remedy="train from a newer snapshot, or bring the table's files back from a backup",
-    )

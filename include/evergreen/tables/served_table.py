@@ -20,20 +20,19 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from evergreen.errors import DataError, StoreUnavailableError
+from evergreen.errors import StoreUnavailableError
 from evergreen.files import is_s3
 from evergreen.tables.day_rows import DAY
-from evergreen.tables.day_table import CONFIGURATION, MAX_ATTEMPTS
 from evergreen.tables.predictions import ANSWERED_AT
 from evergreen.tables.served_columns import ROLLOUT
 from evergreen.tables.store_errors import store_errors
+from evergreen.tables.versioned_table import CONFIGURATION, MAX_ATTEMPTS, VersionedTable, missing_version
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from deltalake import DeltaTable
 
-    from evergreen.files import Files
 
 COMPACTED_FROM = 48
 """Files of one day from which they are put together."""
@@ -41,25 +40,8 @@ _LOOKED_BACK = 100
 """Versions that are brought to the disk once more where an earlier attempt had no time to."""
 
 
-class ServedTable:
+class ServedTable(VersionedTable):
     """Answers by day at a local path or `s3://bucket/prefix`; nothing need exist before the first append."""
-
-    def __init__(self, uri: str, files: Files) -> None:
-        self.uri = uri
-        self._files = files
-        self._options = files.delta_options if is_s3(uri) else None
-
-    def version(self) -> int | None:
-        """Return the newest version, or None when nothing was ever appended."""
-        table = self._open()
-        return None if table is None else int(table.version())
-
-    def has_version(self, version: int) -> bool:
-        """Return whether a version can be read."""
-        try:
-            return self._open(version) is not None
-        except DataError:
-            return False
 
     def rows_by_day(self, version: int | None = None) -> dict[date, int]:
         """Return how many rows each day has at a version (default: the newest); reads the log alone."""
@@ -86,7 +68,7 @@ class ServedTable:
         """
         table = self._open(version)
         if table is None:
-            raise _missing(self.uri, version, "no table")
+            raise missing_version(self.uri, version, "no table")
         only = {day.isoformat() for day in days}
         rows = self._scan(table, version, [each.path for each in _files_of(table) if each.day in only], [*columns, DAY])
         return rows.set_column(rows.schema.get_field_index(DAY), DAY, rows.column(DAY).cast(pa.string()).cast(pa.date32()))
@@ -106,7 +88,7 @@ class ServedTable:
         """
         table = self._open(version)
         if table is None:
-            raise _missing(self.uri, version, "no table")
+            raise missing_version(self.uri, version, "no table")
         paths = [each.path for each in _files_of(table) if each.newest is None or each.newest >= since]
         return self._scan(table, version, paths, columns, only=(ROLLOUT, rollout_id))
 
@@ -209,21 +191,7 @@ class ServedTable:
             try:
                 return data.to_table(columns=wanted, filter=None if only is None else ds.field(only[0]) == only[1])
             except FileNotFoundError as error:
-                raise _missing(self.uri, version, str(error)[:300]) from error
-
-    def _open(self, version: int | None = None) -> DeltaTable | None:
-        from deltalake import DeltaTable
-        from deltalake.exceptions import DeltaError, TableNotFoundError
-
-        with store_errors(self.uri):
-            try:
-                return DeltaTable(self.uri, version=version, storage_options=self._options)
-            except TableNotFoundError:
-                return None
-            except DeltaError as error:
-                if version is None:
-                    raise
-                raise _missing(self.uri, version, str(error)[:300]) from error
+                raise missing_version(self.uri, version, str(error)[:300]) from error
 
     def _bring_to_disk(self, after: int) -> None:
         """Sync what the versions after one have added; Delta Lake leaves that to the operating system."""
@@ -267,12 +235,3 @@ def _files_of(table: DeltaTable) -> list[_TableFile]:
     columns = [actions.column(name).to_pylist() for name in (f"partition.{DAY}", "num_records", "path")]
     columns.append(actions.column(newest).to_pylist() if newest in actions.column_names else unknown)
     return list(map(_TableFile, *columns))
-
-
-def _missing(uri: str, version: int, found: str) -> DataError:
-    return DataError(
-        f"version {version} of the gateway's answers cannot be read",
-        found=f"{uri}: {found}",
-        allowed="a version that was written and not vacuumed away",
-        remedy="bring the table's files back from a backup, or collect the night again",
-    )

@@ -1,6 +1,5 @@
 """A request has the features that a batch gives the same row at the same night."""
 
-import json
 import math
 from datetime import UTC, datetime, timedelta
 
@@ -253,15 +252,3 @@ def row_features(rows, entities):
     online = online_of(definition, code, tables, {"count": "double"})
     rows = ask(online, tables, ["v|0"])
     assert online.compute(rows) == online.compute(rows) == {"count": [2.0]}
-
-
-class Compiled:
-    def run(self, columns, n_rows):
-        return {"a": [1, True, math.inf, None, math.nan], "b": [5.0, 2.5, "x", None, math.nan]}
-
-
-def test_a_compiled_program_answers_in_the_kinds_of_the_bundle(definition, code, tables):
-    shaped = definition.model_copy(update={"features": definition.features.model_copy(update={"categorical": ("b",)})})
-    online = online_of(shaped, code, tables, {"b": "string", "a": "double"})
-    found = online.compute(online.rows({"visit": list("vwxyz"), "at": [at(58)] * 5}), Compiled())
-    assert json.dumps(found) == json.dumps({"b": ["5", "2.5", "x", None, None], "a": [1.0, 1.0, math.nan, math.nan, math.nan]})

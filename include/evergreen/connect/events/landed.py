@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from evergreen.digests import digest_json
+from evergreen.features.windows import ONE_DAY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from evergreen.definitions.events import Landing
     from evergreen.registry.requests import WorkRequest
     from evergreen.settings import Settings
-
-_ONE_DAY = timedelta(days=1)
 
 
 def tables_of(definition: ModelDefinition, rule: Landing) -> tuple[str, ...]:
@@ -32,7 +31,7 @@ def first_as_of(definition: ModelDefinition, day: date) -> datetime:
     """
     schedule, night = definition.schedule, day
     while schedule.day_of(schedule.moment(night) + definition.data.predict_before) <= day:
-        night += _ONE_DAY
+        night += ONE_DAY
     return schedule.moment(night)
 
 
@@ -51,7 +50,7 @@ def due_days(definition: ModelDefinition, rule: Landing, landed: Mapping[str, Co
     due = sorted(day for day in days if data.first_day <= day <= last and first_as_of(definition, day) <= now)
     if events is None or not due:
         return []
-    recent = [day for day in due if day > due[-1] - max(events.lookback, _ONE_DAY)]
+    recent = [day for day in due if day > due[-1] - max(events.lookback, ONE_DAY)]
     # A training learns from all that landed before: one for the newest day stands for the others.
     return recent[-1:] if rule.starts == "training" else recent
 

@@ -13,6 +13,7 @@ from evergreen.features.online import NOT_SENT, OnlineFeatures
 from evergreen.files import Files, join_uri
 from evergreen.predictors.bundle import read_bundle
 from evergreen.predictors.manifest import FEATURES_NAME
+from evergreen.predictors.released import feature_kinds
 from evergreen.registry.releases import ReleaseRegistry
 from evergreen.serving.log.record import FAILED
 from evergreen.tables.addresses import online_uri, served_uri
@@ -108,7 +109,7 @@ def _online_features(
     registry.vouch(release)
     manifest, contents = read_bundle(files, release.bundle_uri, bundle_digest)
     inputs = read_online_inputs(join_uri(online_uri(settings, model), online_digest), online_digest, files)
-    kinds = dict.fromkeys(manifest.numeric, "double") | dict.fromkeys(manifest.categorical, "string")
+    kinds = feature_kinds(manifest)
     code = FeatureCode.from_source(contents[FEATURES_NAME].decode())
     return OnlineFeatures(manifest.feature_layout, code, inputs, kinds), kinds
 

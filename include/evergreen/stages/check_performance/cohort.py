@@ -7,11 +7,11 @@ day is judged as a whole, when it is old enough for its labels to have come, and
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evergreen.features.windows import ONE_DAY
 from evergreen.observation import Finding, Severity
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 LABEL_DAYS = "_label_days"
 """Days from the end of a row's day until its label could be read; NaN while it is unknown."""
-ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)

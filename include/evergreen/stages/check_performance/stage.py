@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from evergreen.features.windows import last_mature_day, start_of_day
+from evergreen.features.windows import ONE_DAY, last_mature_day, start_of_day
 from evergreen.files import Files
 from evergreen.observation import CheckKind, Observation
 from evergreen.predictors.bundle import read_bundle
-from evergreen.stages.check_performance.cohort import LABEL_DAYS, ONE_DAY
+from evergreen.stages.check_performance.cohort import LABEL_DAYS
 from evergreen.stages.check_performance.expected import expected_metrics
 from evergreen.stages.check_performance.findings import performance_findings
 from evergreen.tables.observations import keep_observation

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from evergreen.predictors.manifest import FEATURES_NAME, MANIFEST_NAME
+from evergreen.predictors.released import feature_kinds
 from evergreen.registry.training_runs import LoggedDataset, TrainingRun
 from evergreen.reports.training_report import draw_training, render_training_page
 from evergreen.stages.train.search import best_trial
@@ -54,7 +55,7 @@ def describe_training(trained: Trained, *, key: str, code_revision: str) -> Trai
         code_revision: Revision of the project.
     """
     manifest, features = trained.manifest, trained.features
-    types = {**dict.fromkeys(manifest.numeric, "double"), **dict.fromkeys(manifest.categorical, "string")}
+    types = feature_kinds(manifest)
     return TrainingRun(
         model=manifest.model,
         name=f"{manifest.algorithm} {features.last_day}",
