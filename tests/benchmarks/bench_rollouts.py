@@ -26,6 +26,7 @@ from evergreen.tables.served_table import ServedTable
 from released_models import MODEL
 from served_model import FREE, ServedModel, a_row, running_gateway
 
+pytestmark = pytest.mark.timeout(3600)
 SHARES = (0.05, 0.25, 1.0)
 STEPS = [{"share": share, "hold": "3s", "min_requests": 100} for share in SHARES]
 GOOD = int(os.environ.get("EVERGREEN_BENCH_GOOD", "20"))

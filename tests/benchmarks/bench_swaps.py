@@ -12,6 +12,8 @@ from collections import Counter
 from contextlib import closing
 from itertools import pairwise
 
+import pytest
+
 from evergreen.files import Files
 from evergreen.serving.log.shipping import ship_spool
 from evergreen.tables.addresses import served_uri
@@ -19,6 +21,7 @@ from evergreen.tables.served_table import ServedTable
 from released_models import MODEL
 from served_model import ServedModel, a_row, running_gateway
 
+pytestmark = pytest.mark.timeout(3600)
 REQUESTS = int(os.environ.get("EVERGREEN_BENCH_REQUESTS", "100000"))
 SWAPS = int(os.environ.get("EVERGREEN_BENCH_SWAPS", "20"))
 CALLERS = 8
