@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.7
 _ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
+_UNDER_WAY = {"running", "deferred", "awaiting_input"}
+"""A step of a rollout, and a question to a person, wait without a worker."""
 _MAX_RUNS = 1000
 
 
@@ -75,7 +77,7 @@ def _show(tasks: list[TaskState], shown: set[tuple[str, int, int]], progress: Ta
         if task.state in _ENDED | {"up_for_retry"} and seen not in shown:
             shown.add(seen)
             progress.ended(task.name, str(task.state), task.seconds)
-    progress.running([task.name for task in tasks if task.state == "running"])
+    progress.running([task.name for task in tasks if task.state in _UNDER_WAY])
 
 
 def _returned(api: AirflowApi, dag_id: str, run_id: str, tasks: list[TaskState]) -> dict[str, Any]:

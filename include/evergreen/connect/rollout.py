@@ -43,7 +43,6 @@ class TrialStep(BaseOperator, SkipMixin):
     template_fields = ()
     operator_extra_links = (GateLink(),)
     inherits_from_skipmixin = True
-    ui_color = "#e8f0e4"
 
     def __init__(self, *, step: int, **arguments: Any) -> None:
         super().__init__(**arguments)
