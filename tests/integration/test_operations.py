@@ -1,6 +1,9 @@
 """What a person does by hand in Airflow, and the sweep: each DAG run whole, beside a challenger on trial."""
 
+from datetime import UTC, datetime
+
 import pytest
+from sqlalchemy import select
 
 from evergreen.connect.in_process import run_dag
 from evergreen.registry import releases
@@ -67,3 +70,24 @@ def test_the_sweep_takes_back_a_challenger_whose_training_is_gone(world):
     assert outcome.succeeded, outcome.errors
     assert outcome.returned["end_forgotten_rollouts"] == [f"{MODEL} version 2: its training run manual__1 is over"]
     assert world.actions() == [("step", "2"), ("rolled_back", "2")]
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "failed", "success"])
+def test_the_sweep_asks_airflow_whether_the_training_goes_on(world, state):
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.db import initdb
+    from airflow.utils.session import create_session
+    from airflow.utils.types import DagRunType
+
+    initdb()
+    with create_session() as session:
+        found = session.scalar(select(DagRun).where(DagRun.dag_id == f"{MODEL}.training", DagRun.run_id == "manual__1"))
+        training = found or DagRun(dag_id=f"{MODEL}.training", run_id="manual__1", run_type=DagRunType.MANUAL)
+        training.run_after = datetime.now(UTC)
+        training.set_state(state)
+        session.add(training)
+    outcome = run_dag("evergreen.sweep", {})
+    assert outcome.succeeded, outcome.errors
+    goes_on = state in ("queued", "running")
+    assert (world.store.current(MODEL) is not None) == goes_on
+    assert bool(outcome.returned["end_forgotten_rollouts"]) != goes_on
