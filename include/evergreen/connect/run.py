@@ -33,6 +33,8 @@ class Run:
     triggered_by: str | None = None
     decision_id: str | None = None
     """The decision of monitoring that this training follows; None where a person or the clock asked for it."""
+    asked_at: datetime | None = None
+    """From when on it might run: for a run by hand the moment at which it was triggered."""
 
     @property
     def actor(self) -> str:
@@ -65,6 +67,7 @@ def current_run() -> Run:
         run_id=dag_run.run_id,
         triggered_by=dag_run.triggering_user_name,
         decision_id=params.get("decision") or None,
+        asked_at=dag_run.run_after,
     )
 
 

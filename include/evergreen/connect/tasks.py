@@ -208,9 +208,16 @@ def promote() -> XCom:
     from evergreen.connect.run import asked_for, current_run
     from evergreen.stages.release import promote as stage
 
-    run, version = current_run(), asked_for("version")
-    # The run's id makes a repeated task promote once.
-    return stage(run.definition, run.settings, run.reason, version=version, actor=run.actor, request_id=run.run_id).to_xcom()
+    run = current_run()
+    return stage(
+        run.definition,
+        run.settings,
+        run.reason,
+        version=asked_for("version"),
+        actor=run.actor,
+        request_id=run.run_id,  # makes a repeated task promote once
+        asked_at=run.asked_at,
+    ).to_xcom()
 
 
 @task
@@ -220,8 +227,14 @@ def rollback() -> XCom:
     from evergreen.stages.release import rollback as stage
 
     run = current_run()
-    # The run's id makes a repeated task take back one thing.
-    return stage(run.definition, run.settings, run.reason, actor=run.actor, request_id=run.run_id).to_xcom()
+    return stage(
+        run.definition,
+        run.settings,
+        run.reason,
+        actor=run.actor,
+        request_id=run.run_id,  # makes a repeated task take back one thing
+        asked_at=run.asked_at,
+    ).to_xcom()
 
 
 @task

@@ -86,6 +86,7 @@ def promote(
     version: str | None = None,
     actor: str = "",
     request_id: str | None = None,
+    asked_at: datetime | None = None,
 ) -> Release:
     """Make a version the champion by a person's word: the challenger on trial, or a registered version.
 
@@ -99,6 +100,7 @@ def promote(
         version: A registered version; default the challenger on trial.
         actor: Who asks; default user@host.
         request_id: Names the request (a run id), so that a repeated task promotes once.
+        asked_at: When it was asked for; nobody means a challenger whose trial has begun since. Default now.
 
     Raises:
         RegistryError: No challenger is on trial and no version is named, or no reason is given.
@@ -114,10 +116,12 @@ def promote(
     if done is not None:
         registry.repair(model)
         return done
-    trial = RolloutStore(settings.database_url).current(model)
+    store = RolloutStore(settings.database_url)
+    trial = store.current(model)
     if trial is not None and not trial.is_on(datetime.now(UTC)):
         trial = None
-    wanted = version or (trial.version if trial else None)
+    is_meant = trial is not None and _was_there(store, trial, asked_at)
+    wanted = version or (trial.version if trial and is_meant else None)
     found = registry.version(model, wanted) if wanted else None
     if found is None:
         raise _nothing_to_promote(model, wanted)
@@ -147,6 +151,7 @@ def rollback(
     to_version: str | None = None,
     actor: str = "",
     request_id: str | None = None,
+    asked_at: datetime | None = None,
 ) -> Release | RolloutEvent:
     """Take back what was released last: a challenger on trial, or else the champion.
 
@@ -161,6 +166,7 @@ def rollback(
             one before it.
         actor: Who asks; default user@host.
         request_id: Names the request (a run id), so that a repeated task does not roll back twice.
+        asked_at: When it was asked for; what was on trial then is meant, whatever a task that had to wait finds. Default now.
 
     Returns:
         The end of the rollout, or the release that came back.
@@ -176,7 +182,7 @@ def rollback(
     registry, files = ReleaseRegistry(settings), Files.from_settings(settings)
     moved = request_id is not None and registry.release_of(definition.name, request_id) is not None
     if to_version is None and not moved:
-        taken_back = _take_back(definition.name, settings, why, actor, request_id)
+        taken_back = _take_back(definition.name, settings, why, actor, request_id, asked_at)
         if taken_back is not None:
             return taken_back
     return registry.rollback(
@@ -221,15 +227,17 @@ def pause_rollout(
     return move(definition.name, reason=why, actor=actor, request_id=request_id)
 
 
-def _take_back(model: str, settings: Settings, why: str, actor: str, request_id: str | None) -> RolloutEvent | None:
-    """End the model's rollout; None where it has none. A repeated request finds what it did."""
+def _take_back(
+    model: str, settings: Settings, why: str, actor: str, request_id: str | None, asked_at: datetime | None
+) -> RolloutEvent | None:
+    """End the rollout that is meant, and return its end; None where none is. A repeated request finds what it did."""
     store = RolloutStore(settings.database_url)
     done = store.event_of(model, request_id) if request_id else None
     if done is not None:
         return done
     # One that has expired counts too: whoever sees a challenger in `evergreen status` does not mean the champion.
-    trial = store.current(model)
-    if trial is None:
+    trial = next(iter(store.history(model, limit=1)), None)
+    if trial is None or not _was_there(store, trial, asked_at) or _was_over(trial, asked_at):
         return None
     ended = store.roll_back(model, trial.rollout_id, reasons=(why,), actor=actor, request_id=request_id)
     if ended.action == "promoted":
@@ -240,6 +248,16 @@ def _take_back(model: str, settings: Settings, why: str, actor: str, request_id:
             remedy=f"to take the new champion back: evergreen rollback {model} --reason …",
         )
     return ended
+
+
+def _was_there(store: RolloutStore, trial: RolloutEvent, asked_at: datetime | None) -> bool:
+    """Return whether a rollout had begun when it was asked for."""
+    return asked_at is None or store.history(trial.model, rollout_id=trial.rollout_id)[-1].happened_at <= asked_at
+
+
+def _was_over(trial: RolloutEvent, asked_at: datetime | None) -> bool:
+    """Return whether a rollout had ended when it was asked for."""
+    return trial.has_ended and (asked_at is None or trial.happened_at <= asked_at)
 
 
 def _require_reason(reason: str, command: str) -> str:

@@ -258,20 +258,30 @@ class TestRollbackOfATrial:
         assert rollback(CANARY, settings, "bad", request_id="manual__1") == back
         assert RolloutStore(settings.database_url).current(MODEL) == begun
 
-    def test_of_one_that_was_promoted_a_moment_ago(self, settings, challenger, monkeypatch):
-        on_trial(settings, challenger)
-        look = RolloutStore.current
-
-        def slow(store, model):
-            standing = look(store, model)
-            monkeypatch.setattr(RolloutStore, "current", look)
-            promote(CANARY, settings, "why")  # another pair of hands, between our look and our word
-            return standing
-
-        monkeypatch.setattr(RolloutStore, "current", slow)
+    def test_of_one_that_was_promoted_a_moment_ago(self, settings, challenger):
+        begun = on_trial(settings, challenger)
+        promote(CANARY, settings, "why")
         with pytest.raises(PromotionConflictError, match="promoted meanwhile"):
-            rollback(CANARY, settings, "bad")
+            rollback(CANARY, settings, "bad", asked_at=begun.happened_at)
         assert champion(settings) == "2"
+
+    def test_of_one_that_somebody_else_took_back_while_the_task_had_to_wait(self, settings, challenger):
+        released(settings, 2, "1")
+        begun = on_trial(settings, judge(settings, a_bundle(settings, "baseline", seed=3), against="2"))
+        ended = rollback(CANARY, settings, "too slow", actor="training")
+        assert rollback(CANARY, settings, "bad", actor="ada", asked_at=begun.happened_at) == ended
+        assert champion(settings) == "2"
+        # Whoever asks now has seen that it is over.
+        assert rollback(CANARY, settings, "bad", actor="ada", asked_at=datetime.now(UTC)).version == "1"
+
+    def test_one_that_began_while_the_task_had_to_wait_is_not_meant(self, settings, challenger):
+        released(settings, 2, "1")
+        asked_at = datetime.now(UTC)
+        on_trial(settings, judge(settings, a_bundle(settings, "baseline", seed=3), against="2"))
+        with pytest.raises(RegistryError, match="nothing to promote"):
+            promote(CANARY, settings, "why", asked_at=asked_at)
+        assert rollback(CANARY, settings, "the champion is bad", asked_at=asked_at).version == "1"
+        assert RolloutStore(settings.database_url).current(MODEL) is None
 
 
 class TestPause:
