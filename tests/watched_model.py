@@ -13,6 +13,7 @@ from evergreen.digests import digest_bytes
 from evergreen.files import Files
 from evergreen.registry.decisions import DecisionStore
 from evergreen.results import Outcome
+from evergreen.serving.log import REFUSED
 from evergreen.serving.log.shipped_rows import served_rows
 from evergreen.settings import Settings
 from evergreen.stages.collect import collect
@@ -162,6 +163,15 @@ class WatchedModel:
         release = a_release(champion.bundle_digest, timezone=self.definition.schedule.timezone)
         table = ServedTable(served_uri(self.settings, MODEL), self.files)
         table.append(served_rows(answers, {champion.bundle_digest: release}), sender=sender, number=table.shipped(sender) + 1)
+
+    def refuse(self, day: date, kind: str, requests: int) -> None:
+        """Leave requests of a day unanswered, as the gateway counts them."""
+        row = self.frame[self.frame["_day"] == day].to_dict("records")[0]
+        refused = a_served_answer(row, 0.5, self.champion, timedelta(), {"role": REFUSED, "error": kind, "requests": requests})
+        release = a_release(self.champion.bundle_digest, timezone=self.definition.schedule.timezone)
+        table = ServedTable(served_uri(self.settings, MODEL), self.files)
+        rows = served_rows([refused], {self.champion.bundle_digest: release})
+        table.append(rows, sender="refusing", number=table.shipped("refusing") + 1)
 
     def land_labels(self, as_of: datetime) -> None:
         """Bring the labels table up to an as-of, as `build_features` does."""

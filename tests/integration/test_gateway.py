@@ -14,8 +14,10 @@ import pytest
 import requests
 
 from evergreen.files import Files
+from evergreen.serving.log import REFUSED
 from evergreen.serving.log.frames import read_frames
 from evergreen.serving.log.segment import CLOSED, OPEN
+from evergreen.serving.log.shipping import ship_spool
 from evergreen.serving.log.spool import spool_folder
 from evergreen.tables.addresses import served_uri
 from evergreen.tables.served_table import ServedTable
@@ -48,11 +50,12 @@ def kept_answers(settings):
     """Every answer that was kept, once the gateway has ended: in the table, or in the spool where it was not shipped."""
     table = ServedTable(served_uri(settings, MODEL), Files())
     version = table.version()
-    names = ["_key", "request_id", "row", "release_version", "inputs", "latency_us"]
+    names = ["_key", "request_id", "row", "release_version", "inputs", "latency_us", "role"]
     rows = [] if version is None else table.read(version, list(table.rows_by_day(version)), names).to_pylist()
     paths = [path for path in spool_folder(settings).glob("*/*/*") if path.suffix in (OPEN, CLOSED)]
     left = [answer for path in paths for answer in read_frames(path.read_bytes()).answers]
-    return rows + [{"_key": one.key, **{name: getattr(one, name) for name in names[1:]}} for one in left]
+    found = rows + [{"_key": one.key, **{name: getattr(one, name) for name in names[1:]}} for one in left]
+    return [answer for answer in found if answer["role"] != REFUSED]
 
 
 def metrics(gateway):
@@ -62,6 +65,23 @@ def metrics(gateway):
             name, _, value = line.rpartition(" ")
             found[name] = float(value)
     return found
+
+
+def test_refused_requests_are_kept_as_counts(model):
+    model.publish(model.release())
+    with running_gateway(model.settings) as running:
+        for body in (b"no json", b"{}", a_row(1, distance="far"), a_row(2)):
+            running.post(body, headers=JSON)
+        running.post(a_row(3), path="/models/another/predict")
+    ship_spool(model.settings)
+    table = ServedTable(served_uri(model.settings, MODEL), Files())
+    names = ["role", "error", "requests", "release_version"]
+    rows = table.read(table.version(), list(table.rows_by_day()), names).to_pylist()
+    counted = Counter()
+    for row in rows:
+        counted[row["role"], row["error"]] += row["requests"]
+    assert counted == {("champion", ""): 1, ("refused", "not_json"): 1, ("refused", "fields"): 2}
+    assert {row["release_version"] for row in rows} == {"1"}
 
 
 # ---- answers

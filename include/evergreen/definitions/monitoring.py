@@ -148,6 +148,11 @@ class Operations(Section):
     """Most memory one task may use."""
     max_latency_ms: float = Field(500.0, gt=0)
     """Longest the gateway may take for 99 of 100 answers of a day, where its answers are watched."""
+    max_error_share: Share = 0.01
+    """Largest share of a day's requests that the gateway may leave unanswered by its own fault: no room, no release, feature
+    code that fails."""
+    min_traffic_share: Share = 0.2
+    """Smallest share of a usual day's requests that the newest day may have before it is warned about."""
     max_null_answer_share: Share = 0.0
     """Largest share of answers that are missing or no number."""
     max_positive_share_change: Share = 0.2

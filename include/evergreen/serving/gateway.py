@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from evergreen.serving.answers import Answers
     from evergreen.serving.http import Headers, Receive
+    from evergreen.serving.keeping import AnswerKeeper
     from evergreen.serving.live_models import LiveModels, LiveRelease
     from evergreen.serving.live_trials import LiveTrial
     from evergreen.serving.loaded_release import LoadedRelease
@@ -48,13 +49,17 @@ class Gateway:
     Args:
         live: Which releases answer.
         spool: Where answers are kept before they are sent.
+        keeper: What keeps them there.
         counters: What is counted.
         version: Of Evergreen.
     """
 
-    def __init__(self, live: LiveModels, spool: AnswerSpool, counters: WorkerMetrics, version: str) -> None:
+    def __init__(
+        self, live: LiveModels, spool: AnswerSpool, keeper: AnswerKeeper, counters: WorkerMetrics, version: str
+    ) -> None:
         self._live = live
         self._spool = spool
+        self._keeper = keeper
         self._counters = counters
         self._version = version
         self._encode = msgspec.json.Encoder().encode
@@ -68,12 +73,14 @@ class Gateway:
         await asyncio.get_running_loop().run_in_executor(None, self._live.wait_for_first_look, FIRST_LOOK_LIMIT_SECONDS)
 
     def _after_look(self) -> None:
+        self._keeper.refusals(self._live.live)
         self._spool.hasten(self._live.trials.live.keys())
         self._counters.publish(self._live, self._spool)
 
     def stop(self) -> None:
         """Stop looking, and bring every answer to the disk; called when the last request has been answered."""
         self._live.stop()
+        self._keeper.refusals(self._live.live)
         self._counters.close()
         self._spool.close()
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from evergreen.serving.records import answer_records, trial_records
+from evergreen.errors import EvergreenError
+from evergreen.serving.records import answer_records, refused_record, trial_records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from evergreen.registry.rollout_events import RolloutEvent
     from evergreen.serving.answering import Call
     from evergreen.serving.answers import Answers
     from evergreen.serving.challenger import Challenger
+    from evergreen.serving.live_models import LiveRelease
     from evergreen.serving.loaded_release import LoadedRelease
     from evergreen.serving.log import AnswerRecord, AnswerSpool
     from evergreen.serving.records import Trying
@@ -31,6 +34,8 @@ class AnswerKeeper:
     def __init__(self, spool: AnswerSpool, counters: WorkerMetrics) -> None:
         self._spool = spool
         self._counters = counters
+        self._refused: Counter[tuple[str, str]] = Counter()
+        """Requests that were not answered, as far as that is kept."""
 
     def of(self, release: LoadedRelease) -> Callable[[Sequence[Call], Sequence[Answers], int], None]:
         """Return what keeps the answers of a champion."""
@@ -67,6 +72,19 @@ class AnswerKeeper:
                     _count(one, champion, challenger)
 
         return keep
+
+    def refusals(self, models: Mapping[str, LiveRelease]) -> None:
+        """Keep how many requests were not answered since the last time, by model and kind; what finds no room waits."""
+        now_us = time.time_ns() // 1000
+        for (model, kind), total in self._counters.errors.copy().items():
+            requests, live = total - self._refused[model, kind], models.get(model)
+            if not requests or live is None:
+                continue
+            try:
+                self._spool.write(model, [refused_record(live.release, kind, requests, now_us=now_us)])
+            except EvergreenError:  # the spool is full, and says so by itself
+                continue
+            self._refused[model, kind] = total
 
 
 def _count(one: Trying, champion: LoadedRelease, challenger: Challenger) -> None:

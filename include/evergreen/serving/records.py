@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from evergreen.serving.answering import latency_us
-from evergreen.serving.log import CANARY, CHAMPION, FAILED, SHADOW, AnswerRecord
+from evergreen.serving.log import CANARY, CHAMPION, FAILED, REFUSED, SHADOW, AnswerRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -103,6 +103,32 @@ def trial_records(
         compute_us=one.tried.compute_us,
     )
     return [_compared(record, event, one, worker_mb) for record in found]
+
+
+def refused_record(release: LoadedRelease, kind: str, requests: int, *, now_us: int) -> AnswerRecord:
+    """Return a record that counts requests which were not answered while a release was live. It is of the day it was made."""
+    return AnswerRecord(
+        request_id="",
+        row=0,
+        key="",
+        event_time_us=now_us,
+        moment_us=now_us,
+        answered_at_us=now_us,
+        role=REFUSED,
+        release_version=release.champion.version,
+        bundle_digest=release.champion.bundle_digest,
+        trained_through_us=release.trained_through_us,
+        online_digest=release.online.digest,
+        online_as_of_us=release.online_as_of_us,
+        inputs={},
+        features=[],
+        probability=math.nan,
+        decision=False,
+        review=False,
+        latency_us=0,
+        error=kind,
+        requests=requests,
+    )
 
 
 def _failed(said: AnswerRecord, event: RolloutEvent, one: Trying, bundle_digest: str | None, worker_mb: float) -> AnswerRecord:

@@ -140,7 +140,7 @@ def create_gateway(settings: Settings, models: Collection[str] = ()) -> Gateway:
     definitions, source = DefinitionFiles(settings.definitions_dir), ReleaseSource(settings)
     trials = LiveTrials(Challengers(source, caches, load_on_trial), keep=keeper.of_both, executor=threads)
     live = LiveModels(source, caches, definitions, load=load, put_live=put_live, trials=trials, models=models)
-    return Gateway(live, spool, counters, version("evergreen"))
+    return Gateway(live, spool, keeper, counters, version("evergreen"))
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -64,7 +64,7 @@ def served_answers(table: ServedTable, version: int | None, days: Collection[dat
         rest = {DAY: pa.date32(), SAID_AT: TIMESTAMP, SCORING: pa.int64()}
         return pa.schema([*kinds.items(), *rest.items()]).empty_table()
     rows = table.read(version, days, [*kinds, PREDICTION_TIME, ONLINE_AS_OF, ROLE])
-    rows = rows.filter(pc.is_in(rows.column(ROLE), value_set=pa.array(GOT_BY_CALLERS)))
+    rows = _got_by_callers(rows)
     in_time = pc.less_equal(rows.column(ONLINE_AS_OF), rows.column(PREDICTION_TIME))
     kept = rows.filter(in_time)
     if kept.num_rows < rows.num_rows:
@@ -99,8 +99,8 @@ def served_features(
     """
     names = {NUMBER + name: name for name in numeric} | {TEXT + name: name for name in categorical}
     of_slices = [prefix + name for name in slices for prefix in (NUMBER, TEXT)]
-    wanted = dict.fromkeys([KEY, REQUEST, ROW, PREDICTION_TIME, INPUTS, *names, *of_slices])
-    rows = table.read(version, sorted(set(answers[DAY])), list(wanted))
+    wanted = dict.fromkeys([KEY, REQUEST, ROW, ROLE, PREDICTION_TIME, INPUTS, *names, *of_slices])
+    rows = _got_by_callers(table.read(version, sorted(set(answers[DAY])), list(wanted)))
     frame: pd.DataFrame = rows.to_pandas(date_as_object=True)
     frame = frame.merge(answers[_NAME].astype({ROW: "int64"}), on=_NAME, how="inner")
     told = {f"_slice_{name}": _slice(frame, name) for name in slices}
@@ -112,6 +112,11 @@ def served_features(
         else:
             told[name] = pd.Series(None, index=frame.index, dtype=object)
     return frame[[DAY, KEY, PREDICTION_TIME]].assign(**told)
+
+
+def _got_by_callers(rows: pa.Table) -> pa.Table:
+    """Leave out what a challenger said unseen or did not say: it is of the same request and row as what the caller got."""
+    return rows.filter(pc.is_in(rows.column(ROLE), value_set=pa.array(GOT_BY_CALLERS)))
 
 
 def _slice(frame: pd.DataFrame, name: str) -> pd.Series[Any]:

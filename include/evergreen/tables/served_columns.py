@@ -16,6 +16,8 @@ REQUEST, ROW = "request_id", "row"
 ROLE = "role"
 ROLLOUT = "rollout_id"
 """The rollout of a challenger's record; empty for the champion's."""
+REQUESTS = "requests"
+"""Requests that a record of role `refused` counts; 1 for others."""
 INPUTS = "inputs"
 """The fields of the request as JSON."""
 NUMBER, TEXT = "number_", "text_"
@@ -39,5 +41,6 @@ SERVED: tuple[tuple[str, pa.DataType], ...] = (
     ("champion_decision", pa.bool_()),
     ("champion_compute_us", pa.int64()),
     ("worker_mb", pa.float64()),
+    (REQUESTS, pa.int64()),
 )
 """What every answer says of itself; features follow."""

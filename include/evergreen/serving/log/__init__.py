@@ -4,7 +4,7 @@ A worker opens one `AnswerSpool`, asks it for the log of each model, announces e
 the answers of a batch before it sends them. `shipping.ship_spool` carries what is there into the table.
 """
 
-from evergreen.serving.log.record import CANARY, CHAMPION, FAILED, PROBE, SHADOW, AnsweringRelease, AnswerRecord
+from evergreen.serving.log.record import CANARY, CHAMPION, FAILED, PROBE, REFUSED, SHADOW, AnsweringRelease, AnswerRecord
 from evergreen.serving.log.spool import AnswerSpool, SpoolState
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "CHAMPION",
     "FAILED",
     "PROBE",
+    "REFUSED",
     "SHADOW",
     "AnswerRecord",
     "AnswerSpool",

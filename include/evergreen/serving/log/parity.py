@@ -15,7 +15,7 @@ from evergreen.predictors.bundle import read_bundle
 from evergreen.predictors.manifest import FEATURES_NAME
 from evergreen.predictors.released import feature_kinds
 from evergreen.registry.releases import ReleaseRegistry
-from evergreen.serving.log.record import FAILED
+from evergreen.serving.log.record import CANARY, CHAMPION, SHADOW
 from evergreen.tables.addresses import online_uri, served_uri
 from evergreen.tables.online_inputs import read_online_inputs
 from evergreen.tables.served_columns import INPUTS, NUMBER, REQUEST, ROLE, ROW, TEXT
@@ -86,7 +86,7 @@ def recompute_served(definition: ModelDefinition, settings: Settings, day: date,
         return found
     features = [name for name in table.columns(version) if name.startswith((NUMBER, TEXT))]
     rows = table.read(version, [day], ["_key", REQUEST, ROW, ROLE, INPUTS, *_BY, *features]).to_pylist()
-    rows = [row for row in rows if row[ROLE] != FAILED]  # who has not answered has no features
+    rows = [row for row in rows if row[ROLE] in (CHAMPION, CANARY, SHADOW)]  # who has not answered has no features
     rows.sort(key=lambda row: tuple(row[name] for name in (*_BY, REQUEST, ROW)))
     for names, group in groupby(rows, key=lambda row: tuple(row[name] for name in _BY)):
         online, kinds = _online_features(definition.name, settings, files, *names)

@@ -18,6 +18,8 @@ SHADOW = "shadow"
 """Role of an answer of a challenger on trial that no caller saw."""
 FAILED = "failed"
 """Role of a record that a challenger on trial was asked and did not answer; the caller got the champion's answer."""
+REFUSED = "refused"
+"""Role of a record that counts requests which were not answered, by reason."""
 PROBE = "probe"
 """Role of an answer that nobody asked for: warm-ups and health checks. It is never kept."""
 
@@ -40,7 +42,7 @@ class AnswerRecord(msgspec.Struct, array_like=True, gc=False, frozen=True, kw_on
     answered_at_us: int
     """By this machine's clock."""
     role: str
-    """`champion`, `canary`, `shadow`, `failed`; or `probe`, which is never kept."""
+    """`champion`, `canary`, `shadow`, `failed`, `refused`; or `probe`, which is never kept."""
     release_version: str
     bundle_digest: str
     trained_through_us: int
@@ -64,7 +66,7 @@ class AnswerRecord(msgspec.Struct, array_like=True, gc=False, frozen=True, kw_on
     rollout_id: str = ""
     """The rollout that a challenger's record belongs to; empty for the champion's."""
     error: str = ""
-    """Why a challenger did not answer."""
+    """Why a challenger did not answer, or the kind of error that requests were refused for."""
     champion_probability: float = math.nan
     """In a challenger's record: what the champion said of the same row."""
     champion_decision: bool | None = None
@@ -72,6 +74,8 @@ class AnswerRecord(msgspec.Struct, array_like=True, gc=False, frozen=True, kw_on
     """How long the champion took for the same rows."""
     worker_mb: float = 0.0
     """In a challenger's record: memory of the worker, as of about a second before."""
+    requests: int = 1
+    """Requests that a record of role `refused` counts."""
 
 
 class AnsweringRelease(msgspec.Struct, array_like=True, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from evergreen.serving.log.record import FAILED, PROBE
+from evergreen.serving.log.record import FAILED, PROBE, REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,7 +37,7 @@ def served_rows(answers: Iterable[AnswerRecord], releases: Mapping[str, Answerin
     by_release: dict[tuple[str, bool], list[AnswerRecord]] = defaultdict(list)
     for answer in answers:
         if answer.role != PROBE:
-            by_release[answer.bundle_digest, answer.role != FAILED].append(answer)
+            by_release[answer.bundle_digest, answer.role not in (FAILED, REFUSED)].append(answer)
     if not by_release:
         return pa.schema([*SERVED, (DAY, pa.string())]).empty_table()
     tables = [_of_one_release(found, releases[digest], has) for (digest, has), found in sorted(by_release.items())]
@@ -80,6 +80,7 @@ def _of_one_release(answers: list[AnswerRecord], release: AnsweringRelease, has_
         "champion_decision": [each.champion_decision for each in answers],
         "champion_compute_us": [each.champion_compute_us if each.rollout_id else None for each in answers],
         "worker_mb": [each.worker_mb if each.rollout_id else None for each in answers],
+        "requests": [each.requests for each in answers],
         "inputs": [msgspec.json.encode(each.inputs).decode() for each in answers],
     }
     columns = {name: pa.array(values[name], kind) for name, kind in SERVED}

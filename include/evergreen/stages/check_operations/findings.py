@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evergreen.observation import Finding, Severity
+from evergreen.stages.check_operations.limits import WARN_AT, largest
+from evergreen.stages.check_operations.traffic import traffic_findings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     import pandas as pd
@@ -17,9 +19,8 @@ if TYPE_CHECKING:
     from evergreen.definitions.monitoring import Operations
     from evergreen.reference_profile import ReferenceProfile
     from evergreen.tables.run_facts import RunFacts
+    from evergreen.tables.served_traffic import DayTraffic
 
-WARN_AT = 0.8
-"""Share of the way to a limit from which a run's time or memory is warned about."""
 FEWEST_ROWS = 30
 """Rows of a day below which its answers are too few to be called constant or shifted."""
 
@@ -32,7 +33,7 @@ def operations_findings(
     hours_unwatched: float | None,
     reference: ReferenceProfile | None,
     rules: Operations,
-    latency_ms: Mapping[date, float] | None = None,
+    traffic: Mapping[date, DayTraffic] | None = None,
 ) -> tuple[Finding, ...]:
     """Look at run times, memory, the age of features, the answers, how long they took and the time since the last night.
 
@@ -43,42 +44,19 @@ def operations_findings(
         hours_unwatched: Hours since the night before; None where there was none.
         reference: The release's own reference, if there is one.
         rules: The thresholds.
-        latency_ms: Per day, the 99th percentile of the gateway's latencies; None where its answers are not watched.
+        traffic: Per day, what the gateway did; None where its answers are not watched.
     """
     days = answers["_day"].to_numpy(dtype=object) if len(answers) else np.array([], dtype=object)
     by_day = {day: answers[days == day] for day in sorted(set(days))}
     return (
-        _largest("run_time", "scoring", [(r.day, r.seconds / 60) for r in runs], rules.max_run_minutes, "minutes"),
-        _largest("memory", "scoring", [(r.day, r.peak_memory_mb) for r in runs], rules.max_memory_mb, "MB"),
+        largest("run_time", "scoring", [(r.day, r.seconds / 60) for r in runs], rules.max_run_minutes, "minutes"),
+        largest("memory", "scoring", [(r.day, r.peak_memory_mb) for r in runs], rules.max_memory_mb, "MB"),
         _feature_age(feature_age_hours, rules.max_feature_age.total_seconds() / 3600),
         _unwatched(hours_unwatched, rules.max_hours_unwatched),
         _null_answers(by_day, rules.max_null_answer_share),
         _constant_answers(by_day, rules.min_distinct_answers),
         _answer_share(by_day, reference, rules.max_positive_share_change),
-        *([] if latency_ms is None else [_latency(latency_ms, rules.max_latency_ms)]),
-    )
-
-
-def _latency(latency_ms: Mapping[date, float], limit: float) -> Finding:
-    return _largest("latency", "99 of 100 answers of the gateway", latency_ms.items(), limit, "milliseconds")
-
-
-def _largest(check: str, subject: str, values: Iterable[tuple[date, float]], limit: float, unit: str) -> Finding:
-    """Judge the largest of a day's figures."""
-    found = list(values)
-    if not found:
-        return Finding(check=check, subject=subject, severity=Severity.UNKNOWN, limit=limit, reason=f"no {check} is known")
-    day, value = max(found, key=lambda each: (each[1], each[0]))
-    over = tuple(sorted({day for day, each in found if each > limit}))
-    severity = Severity.CRITICAL if over else Severity.WARNING if value > WARN_AT * limit else Severity.OK
-    return Finding(
-        check=check,
-        subject=subject,
-        severity=severity,
-        value=value,
-        limit=limit,
-        days=over,
-        reason=f"{check.replace('_', ' ')} of {subject} was {value:,.1f} {unit} on {day}; up to {limit:,.0f} is allowed",
+        *([] if traffic is None else traffic_findings(traffic, rules)),
     )
 
 

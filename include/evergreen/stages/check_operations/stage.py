@@ -15,7 +15,7 @@ from evergreen.tables.addresses import raw_uri
 from evergreen.tables.day_table import DayTable
 from evergreen.tables.observations import keep_observation
 from evergreen.tables.run_facts import read_run_facts
-from evergreen.tables.served_latency import latency_p99_ms_by_day
+from evergreen.tables.served_traffic import traffic_by_day
 from evergreen.tables.watched_rows import read_watched
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _findings(
         hours_unwatched=_hours_unwatched(collected, settings),
         reference=read_profile(files, champion.bundle_uri, champion.bundle_digest),
         rules=definition.monitoring.operations,
-        latency_ms=None if collected.answers == "batch" else latency_p99_ms_by_day(collected, files, collected.scored_rows),
+        traffic=None if collected.answers == "batch" else traffic_by_day(collected, files, collected.scored_rows),
     )
 
 

@@ -11,6 +11,7 @@ from evergreen.tables.addresses import raw_uri
 from evergreen.tables.day_table import DayTable
 from evergreen.tables.observations import read_observation
 from evergreen.tables.run_facts import RunFacts, keep_run_facts
+from evergreen.tables.served_traffic import traffic_by_day
 from watched_model import MONITORING, WatchedModel
 
 A, B = date(2013, 4, 1), date(2013, 4, 23)
@@ -77,3 +78,32 @@ def test_the_slowest_answers_of_the_gateway_are_those_of_this_release(tmp_path):
     model.serve(A + timedelta(days=4), A + timedelta(days=4), champion=other, latency_us=9_000_000)
     finding = findings(model, A + timedelta(days=5))["latency"]
     assert (finding.severity, finding.value, finding.days) == ("critical", 620.0, (A + timedelta(days=3),))
+
+
+def test_what_the_gateway_left_unanswered_is_counted_by_day_and_by_whose_fault_it_was(tmp_path):
+    model = WatchedModel(tmp_path, days=40, monitoring={**MONITORING, "answers": "gateway"})
+    model.serve(A, A + timedelta(days=2))
+    day = A + timedelta(days=1)
+    asked = len(model.frame[model.frame["_day"] == day])
+    for kind, requests in (("unavailable", 3), ("features", 2), ("fields", 50)):
+        model.refuse(day, kind, requests)
+    errors = findings(model, A + timedelta(days=3))["errors"]
+    assert (errors.severity, errors.rows, errors.days) == ("critical", asked + 5, (day,))
+    assert errors.value == pytest.approx(5 / (asked + 5))
+
+
+def test_challengers_that_failed_are_no_traffic(tmp_path):
+    model = WatchedModel(tmp_path, days=40, monitoring={**MONITORING, "answers": "gateway"})
+    model.serve(A, A, role="failed")
+    model.serve(A + timedelta(days=1), A + timedelta(days=1))
+    found = traffic_by_day(model.collect(A + timedelta(days=2)), Files(), [A, A + timedelta(days=1)])
+    assert found[A].requests == 0
+    assert found[A + timedelta(days=1)].requests == len(model.frame[model.frame["_day"] == A])
+
+
+def test_what_a_shadow_says_of_a_row_is_not_taken_for_what_the_caller_was_told(tmp_path):
+    model = WatchedModel(tmp_path, days=40, monitoring={**MONITORING, "answers": "gateway"})
+    model.serve(A, A + timedelta(days=1))
+    before = findings(model, A + timedelta(days=2))["answer_share"]
+    model.serve(A, A + timedelta(days=1), role="shadow", sender="another", change=lambda said: 1 - said)
+    assert findings(model, A + timedelta(days=2))["answer_share"] == before

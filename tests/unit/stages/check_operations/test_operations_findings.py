@@ -10,6 +10,7 @@ from evergreen.definitions.monitoring import Operations
 from evergreen.stages.check_operations import operations_findings
 from evergreen.statistics.column_profile import profile_numeric
 from evergreen.tables.run_facts import RunFacts
+from evergreen.tables.served_traffic import DayTraffic
 from watched_streams import MONDAY, profile_of, stream
 
 REFERENCE = profile_of(stream(7), answer_share=0.2)
@@ -30,7 +31,7 @@ def a_run(seconds=60.0, memory=500.0):
     return RunFacts(stage="score", as_of=moment, day=MONDAY, seconds=seconds, rows=200, peak_memory_mb=memory)
 
 
-def found(frame=None, *, runs=None, ages=None, unwatched=24.0, reference=REFERENCE, rules=None, latency_ms=None):
+def found(frame=None, *, runs=None, ages=None, unwatched=24.0, reference=REFERENCE, rules=None, traffic=None):
     findings = operations_findings(
         answers() if frame is None else frame,
         runs=[a_run()] if runs is None else runs,
@@ -38,7 +39,7 @@ def found(frame=None, *, runs=None, ages=None, unwatched=24.0, reference=REFEREN
         hours_unwatched=unwatched,
         reference=reference,
         rules=rules or Operations(),
-        latency_ms=latency_ms,
+        traffic=traffic,
     )
     return {finding.check: finding for finding in findings}
 
@@ -109,16 +110,47 @@ def test_what_is_not_known_is_said():
     assert unknown == set(findings) - {"unwatched"}
 
 
+def days_of(*requests, errors=0, latency_ms=3.0):
+    """Days in a row, the first one Monday."""
+    return {
+        MONDAY + timedelta(days=n): DayTraffic(each, errors, latency_ms if each else None) for n, each in enumerate(requests)
+    }
+
+
 @pytest.mark.parametrize(("slowest_ms", "severity"), [(501.0, "critical"), (450.0, "warning"), (350.0, "ok")])
 def test_how_long_callers_wait_is_judged_where_the_gateway_is_watched(slowest_ms, severity):
-    finding = found(latency_ms={MONDAY: slowest_ms, NEXT: 3.0})["latency"]
+    finding = found(traffic={**days_of(10, 10), MONDAY: DayTraffic(10, 0, slowest_ms)})["latency"]
     assert (finding.severity, finding.value, finding.days) == (
         severity,
         slowest_ms,
         (MONDAY,) if severity == "critical" else (),
     )
-    assert "latency" not in found()
+    assert {"latency", "errors", "traffic"}.isdisjoint(found())
 
 
-def test_a_gateway_that_nobody_asked_has_no_latency():
-    assert found(latency_ms={})["latency"].severity == "unknown"
+def test_a_gateway_that_nobody_asked_has_no_latency_and_no_errors():
+    findings = found(traffic=days_of(0, 0))
+    assert findings["latency"].severity == "unknown"
+    assert findings["errors"].severity == findings["traffic"].severity == "ok"
+
+
+@pytest.mark.parametrize(("errors", "severity"), [(11, "critical"), (9, "warning"), (8, "ok"), (0, "ok")])
+def test_requests_that_should_have_been_answered(errors, severity):
+    finding = found(traffic={**days_of(500, 500), NEXT: DayTraffic(1000 - errors, errors, 3.0)})["errors"]
+    assert (finding.severity, finding.value) == (severity, errors / 1000)
+    assert finding.days == ((NEXT,) if severity == "critical" else ())
+
+
+def test_a_day_of_errors_alone_is_the_worst():
+    assert found(traffic=days_of(0, errors=5))["errors"].value == 1.0
+
+
+@pytest.mark.parametrize(("newest", "severity"), [(19, "warning"), (20, "ok"), (0, "warning"), (400, "ok")])
+def test_callers_that_stay_away_are_warned_about(newest, severity):
+    finding = found(traffic=days_of(100, 90, 110, newest))["traffic"]
+    assert (finding.severity, finding.value) == (severity, newest / 100)
+
+
+@pytest.mark.parametrize("requests", [(29, 29, 0), (100,)])
+def test_too_few_requests_or_days_to_miss_any(requests):
+    assert found(traffic=days_of(*requests))["traffic"].severity == "ok"
