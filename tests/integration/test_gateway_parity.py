@@ -3,12 +3,14 @@
 from datetime import date, timedelta
 
 import pytest
+from typer.testing import CliRunner
 
+from evergreen.cli.main import app
 from evergreen.definitions import load_definition
 from evergreen.errors import RequestError
 from evergreen.files import Files
-from evergreen.serving.log.parity import recompute_served
 from evergreen.serving.log.shipping import ship_spool
+from evergreen.stages.check_operations import recompute_served
 from evergreen.tables.addresses import served_uri
 from evergreen.tables.day_table import DAY
 from evergreen.tables.served_table import ServedTable
@@ -69,7 +71,7 @@ def test_features_of_logged_answers_are_computed_again_to_the_last_bit(tmp_path,
 
 
 @pytest.mark.slow
-def test_a_difference_is_found(tmp_path):
+def test_a_difference_is_found(tmp_path, monkeypatch):
     """A table whose features were changed by somebody must not pass."""
     model = ServedModel(tmp_path)
     model.publish(model.release())
@@ -90,6 +92,12 @@ def test_a_difference_is_found(tmp_path):
     assert 0 < found.different <= 20
     assert {each.feature for each in found.differences} == {"distance"}
     assert all(each.key.endswith("-changed") for each in found.differences)
+    assert recompute_served(definition_of(model), model.settings, DAY_ASKED, most_answers=7).answers == 7
+    monkeypatch.setenv("EVERGREEN_HOME", str(model.settings.home))
+    monkeypatch.setenv("EVERGREEN_DEFINITIONS_DIR", str(model.settings.definitions_dir))
+    told = CliRunner().invoke(app, ["parity", MODEL, "--day", f"{DAY_ASKED}"])
+    assert told.exit_code == 1
+    assert f"40 answers, 160 features, {found.different} differ" in told.stdout
 
 
 def test_what_was_dropped_or_hashed_cannot_be_recomputed(tmp_path):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from evergreen.cli import check, days, decisions, demo, local, reference, releases, runs, seed, serve, status
+from evergreen.cli import check, days, decisions, demo, local, parity, reference, releases, runs, seed, serve, status
 from evergreen.cli.console import show_error, show_unexpected, standard_error
 from evergreen.errors import EvergreenError
 
@@ -70,7 +70,8 @@ def options(
     """
 
 
-for commands in (demo, check, seed, runs, status, decisions, releases, days, local, serve, reference):  # the order of the help
+# In the order of the help.
+for commands in (demo, check, seed, runs, status, decisions, releases, days, parity, local, serve, reference):
     commands.register(app)
 
 

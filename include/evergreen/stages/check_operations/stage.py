@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from evergreen.errors import EvergreenError
 from evergreen.features.windows import start_of_day
 from evergreen.files import Files
 from evergreen.observation import CheckKind, Observation
 from evergreen.predictors.bundle import read_profile
 from evergreen.registry.nights import NightStore
 from evergreen.stages.check_operations.findings import operations_findings
+from evergreen.stages.check_operations.parity import recompute_served
+from evergreen.stages.check_operations.traffic import parity_finding
 from evergreen.tables.addresses import raw_uri
 from evergreen.tables.day_table import DayTable
 from evergreen.tables.observations import keep_observation
@@ -19,10 +22,15 @@ from evergreen.tables.served_traffic import traffic_by_day
 from evergreen.tables.watched_rows import read_watched
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from evergreen.definitions import ModelDefinition
     from evergreen.observation import Finding
     from evergreen.results import ChampionVersion, CheckedNight, Collected
     from evergreen.settings import Settings
+
+RECOMPUTED_ANSWERS = 200
+"""Answers of the newest day whose features are computed again every night."""
 
 
 def check_operations(definition: ModelDefinition, collected: Collected, settings: Settings) -> CheckedNight:
@@ -49,7 +57,7 @@ def _findings(
     definition: ModelDefinition, collected: Collected, champion: ChampionVersion, settings: Settings, files: Files
 ) -> tuple[Finding, ...]:
     rows = read_watched(collected, files, collected.first_day, collected.last_day)
-    return operations_findings(
+    return *_parity(definition, collected, settings), *operations_findings(
         rows[["_day", "probability", "decision"]],
         runs=read_run_facts(settings, collected.model, "score", files, first_day=collected.first_day, as_of=collected.as_of),
         feature_age_hours=_feature_age_hours(definition, collected, settings, files),
@@ -58,6 +66,21 @@ def _findings(
         rules=definition.monitoring.operations,
         traffic=None if collected.answers == "batch" else traffic_by_day(collected, files, collected.scored_rows),
     )
+
+
+def _parity(definition: ModelDefinition, collected: Collected, settings: Settings) -> Iterator[Finding]:
+    """Compute features of the newest day's answers again, where the gateway gave any and their inputs are kept."""
+    personal, days = definition.serving.personal, sorted(collected.scored_rows)
+    if collected.answers == "batch" or collected.served_version < 0 or not days or personal.drop or personal.hash:
+        return
+    try:
+        found = recompute_served(
+            definition, settings, days[-1], version=collected.served_version, most_answers=RECOMPUTED_ANSWERS
+        )
+    except EvergreenError as error:  # a bundle or inputs that are gone: the other checks go on
+        yield parity_finding(days[-1], None, f"the features of answers cannot be computed again: {error.what}")
+    else:
+        yield parity_finding(days[-1], found)
 
 
 def _feature_age_hours(definition: ModelDefinition, collected: Collected, settings: Settings, files: Files) -> dict[str, float]:

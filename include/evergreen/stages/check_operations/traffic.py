@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from evergreen.definitions.monitoring import Operations
+    from evergreen.stages.check_operations.parity import Parity
     from evergreen.tables.served_traffic import DayTraffic
 
 FEWEST_REQUESTS = 30
@@ -30,6 +31,31 @@ def traffic_findings(traffic: Mapping[date, DayTraffic], rules: Operations) -> I
     yield largest("latency", "99 of 100 answers of the gateway", waited, rules.max_latency_ms, "milliseconds")
     yield _errors(traffic, rules.max_error_share)
     yield _requests(traffic, rules.min_traffic_share)
+
+
+def parity_finding(day: date, found: Parity | None, problem: str = "") -> Finding:
+    """Judge whether the gateway's features are those that training would have had; one that differs is a fault.
+
+    Args:
+        day: The day whose answers were computed again.
+        found: What the comparison found; None where it could not be made.
+        problem: Why not.
+    """
+    subject = "features of the gateway"
+    if found is None:
+        return Finding(check="parity", subject=subject, severity=Severity.UNKNOWN, limit=0, reason=problem)
+    example = f", such as `{found.differences[0].feature}` of {found.differences[0].key}" if found.differences else ""
+    return Finding(
+        check="parity",
+        subject=subject,
+        severity=Severity.CRITICAL if found.different else Severity.OK,
+        value=found.different,
+        limit=0,
+        rows=found.answers,
+        days=(day,) if found.different else (),
+        reason=f"of {found.values:,} features behind {found.answers:,} answers about {day}, {found.different:,} came out "
+        f"otherwise when they were computed again{example}",
+    )
 
 
 def _errors(traffic: Mapping[date, DayTraffic], limit: float) -> Finding:

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from evergreen.definitions.monitoring import Operations
-from evergreen.stages.check_operations import operations_findings
+from evergreen.stages.check_operations import Difference, Parity, operations_findings
+from evergreen.stages.check_operations.traffic import parity_finding
 from evergreen.statistics.column_profile import profile_numeric
 from evergreen.tables.run_facts import RunFacts
 from evergreen.tables.served_traffic import DayTraffic
@@ -154,3 +155,12 @@ def test_callers_that_stay_away_are_warned_about(newest, severity):
 @pytest.mark.parametrize("requests", [(29, 29, 0), (100,)])
 def test_too_few_requests_or_days_to_miss_any(requests):
     assert found(traffic=days_of(*requests))["traffic"].severity == "ok"
+
+
+def test_one_feature_that_comes_out_otherwise_is_a_fault():
+    differs = Parity(answers=2, values=8, different=1, differences=[Difference("r", 0, "row-7", "distance", 1.0, 2.0)])
+    finding = parity_finding(MONDAY, differs)
+    assert (finding.severity, finding.value, finding.days) == ("critical", 1, (MONDAY,))
+    assert "`distance` of row-7" in finding.reason
+    assert parity_finding(MONDAY, Parity(answers=2, values=8)).severity == "ok"
+    assert parity_finding(MONDAY, None, "the bundle is gone").severity == "unknown"

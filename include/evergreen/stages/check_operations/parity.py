@@ -15,9 +15,9 @@ from evergreen.predictors.bundle import read_bundle
 from evergreen.predictors.manifest import FEATURES_NAME
 from evergreen.predictors.released import feature_kinds
 from evergreen.registry.releases import ReleaseRegistry
-from evergreen.serving.log.record import CANARY, CHAMPION, SHADOW
 from evergreen.tables.addresses import online_uri, served_uri
 from evergreen.tables.online_inputs import read_online_inputs
+from evergreen.tables.served_answers import GOT_BY_CALLERS
 from evergreen.tables.served_columns import INPUTS, NUMBER, REQUEST, ROLE, ROW, TEXT
 from evergreen.tables.served_table import ServedTable
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MOST_DIFFERENCES = 100
 """Kept with their values; all are counted."""
+_ANSWERED = (*GOT_BY_CALLERS, "shadow")
+"""Roles of answers that rest on features."""
 _BY = ("release_version", "bundle_digest", "online_digest")
 
 
@@ -57,7 +59,9 @@ class Parity:
     """The first of them."""
 
 
-def recompute_served(definition: ModelDefinition, settings: Settings, day: date, *, version: int | None = None) -> Parity:
+def recompute_served(
+    definition: ModelDefinition, settings: Settings, day: date, *, version: int | None = None, most_answers: int | None = None
+) -> Parity:
     """Compute the features of a day's logged answers again, by pandas, from their inputs and the online inputs of that time.
 
     Args:
@@ -65,6 +69,7 @@ def recompute_served(definition: ModelDefinition, settings: Settings, day: date,
         settings: Where things are.
         day: Local day of the rows that were asked about.
         version: Version of the table `served`; default the newest.
+        most_answers: Look at so many at most, evenly spread; default all.
 
     Raises:
         RequestError: Inputs were dropped or hashed: nothing can be computed from them.
@@ -86,8 +91,10 @@ def recompute_served(definition: ModelDefinition, settings: Settings, day: date,
         return found
     features = [name for name in table.columns(version) if name.startswith((NUMBER, TEXT))]
     rows = table.read(version, [day], ["_key", REQUEST, ROW, ROLE, INPUTS, *_BY, *features]).to_pylist()
-    rows = [row for row in rows if row[ROLE] in (CHAMPION, CANARY, SHADOW)]  # who has not answered has no features
+    rows = [row for row in rows if row[ROLE] in _ANSWERED]  # who has not answered has no features
     rows.sort(key=lambda row: tuple(row[name] for name in (*_BY, REQUEST, ROW)))
+    if most_answers is not None and len(rows) > most_answers:
+        rows = [rows[place * len(rows) // most_answers] for place in range(most_answers)]
     for names, group in groupby(rows, key=lambda row: tuple(row[name] for name in _BY)):
         online, kinds = _online_features(definition.name, settings, files, *names)
         _compare(list(group), online, kinds, found)
