@@ -37,11 +37,7 @@ down: setup ## Stop them
 	$(BIN)/evergreen down
 
 test: lint ## Lint, check types and layers, run every test (ARGS="tests/unit -k gate" for some)
-ifeq ($(strip $(ARGS)),)
-	$(BIN)/python -m pytest --durations=15 --numprocesses auto --dist loadfile
-else
-	$(BIN)/python -m pytest --durations=15 $(ARGS)
-endif
+	$(BIN)/python -m pytest --durations=15 $(or $(strip $(ARGS)),--numprocesses auto --dist loadfile)
 
 lint: dev ## Style, types, layers
 	$(BIN)/ruff check .

@@ -69,13 +69,11 @@ def _why_forgotten(
 
 def _tell(settings: Settings, end: RolloutEvent) -> None:
     from evergreen.connect.alerts.incident import of_rollout
-    from evergreen.connect.alerts.occasions import base_url, tell
-    from evergreen.connect.links import MODELS_ROUTE
+    from evergreen.connect.alerts.occasions import model_page, tell
     from evergreen.definitions import read_definitions
 
     definition = read_definitions(settings.definitions_dir, [end.model]).sound.get(end.model)
     if definition is None:
         _log.warning("took back version %s of %s, which has no definition to tell anybody by", end.version, end.model)
         return
-    link = f"{base_url()}{MODELS_ROUTE}{end.model}"
-    tell(of_rollout(end.model, end.version, end.reasons, link), definition, settings)
+    tell(of_rollout(end.model, end.version, end.reasons, model_page(end.model)), definition, settings)

@@ -143,7 +143,7 @@ def due_of_all() -> list[XCom]:
 
 @task
 def look_for_silence() -> list[str]:
-    """Tell of every model whose champion nobody has watched for too long."""
+    """Tell of every model whose champion nobody has watched for too long, or whose gateway has old features."""
     from evergreen.connect.sweeping import tell_of_old_features, tell_of_silence
     from evergreen.settings import Settings
 

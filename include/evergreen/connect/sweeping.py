@@ -1,4 +1,4 @@
-"""What the sweep looks for, over all models: decisions whose training never began, and champions that nobody watches."""
+"""What the sweep looks for, over all models: decisions whose training never began, what nobody watches, and old features."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from evergreen.connect.alerts.incident import Incident
     from evergreen.definitions import ModelDefinition
     from evergreen.settings import Settings
 
@@ -40,17 +41,15 @@ def tell_of_silence(settings: Settings, now: datetime | None = None) -> list[str
         now: The moment it is; the wall clock's unless given.
     """
     from evergreen.connect.alerts.incident import of_silence
-    from evergreen.connect.alerts.occasions import base_url, tell
-    from evergreen.connect.links import MODELS_ROUTE
+    from evergreen.connect.alerts.occasions import model_page
 
     moment, sent = now or datetime.now(UTC), []
     for definition in _models(settings):
         if not _should_be_watched(definition, moment):
             continue
         limit = definition.monitoring.operations.max_hours_unwatched
-        link = f"{base_url()}{MODELS_ROUTE}{definition.name}"
-        incident = of_silence(definition.name, hours_unwatched(definition, settings, moment), limit, link)
-        sent += [f"{each.channel}: {each.level}" for each in tell(incident, definition, settings)]
+        hours = hours_unwatched(definition, settings, moment)
+        sent += _told(of_silence(definition.name, hours, limit, model_page(definition.name)), definition, settings)
     return sent
 
 
@@ -64,8 +63,7 @@ def tell_of_old_features(settings: Settings, now: datetime | None = None) -> lis
         now: The moment it is; the wall clock's unless given.
     """
     from evergreen.connect.alerts.incident import of_old_features
-    from evergreen.connect.alerts.occasions import base_url, tell
-    from evergreen.connect.links import MODELS_ROUTE
+    from evergreen.connect.alerts.occasions import model_page
     from evergreen.registry.online_versions import OnlineVersionStore
 
     moment, sent = now or datetime.now(UTC), []
@@ -76,9 +74,8 @@ def tell_of_old_features(settings: Settings, now: datetime | None = None) -> lis
         if definition.name not in newest or definition.schedule.scoring != "nightly" or _has_ended(definition, moment):
             continue
         hours = (moment - newest[definition.name]) / timedelta(hours=1)
-        link = f"{base_url()}{MODELS_ROUTE}{definition.name}"
-        incident = of_old_features(definition.name, hours, definition.serving.max_feature_age / timedelta(hours=1), link)
-        sent += [f"{each.channel}: {each.level}" for each in tell(incident, definition, settings)]
+        limit = definition.serving.max_feature_age / timedelta(hours=1)
+        sent += _told(of_old_features(definition.name, hours, limit, model_page(definition.name)), definition, settings)
     return sent
 
 
@@ -92,6 +89,12 @@ def hours_unwatched(definition: ModelDefinition, settings: Settings, now: dateti
         return (now - newest.recorded_at).total_seconds() / 3600
     moves = ReleaseRegistry(settings).timeline(definition.name)
     return (now - moves[-1].happened_at).total_seconds() / 3600 if moves else None
+
+
+def _told(incident: Incident, definition: ModelDefinition, settings: Settings) -> list[str]:
+    from evergreen.connect.alerts.occasions import tell
+
+    return [f"{each.channel}: {each.level}" for each in tell(incident, definition, settings)]
 
 
 def _should_be_watched(definition: ModelDefinition, now: datetime) -> bool:

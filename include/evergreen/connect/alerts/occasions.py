@@ -75,3 +75,10 @@ def base_url() -> str:
     from airflow.sdk import conf
 
     return str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
+
+
+def model_page(model: str) -> str:
+    """Return the address of a model's page."""
+    from evergreen.connect.links import MODELS_ROUTE
+
+    return f"{base_url()}{MODELS_ROUTE}{model}"
