@@ -274,6 +274,18 @@ class TestRollbackOfATrial:
         # Whoever asks now has seen that it is over.
         assert rollback(CANARY, settings, "bad", actor="ada", asked_at=datetime.now(UTC)).version == "1"
 
+    def test_a_champion_that_came_while_the_task_had_to_wait_is_not_meant(self, settings, challenger):
+        asked_at = datetime.now(UTC)
+        released(settings, 2, "1")
+        with pytest.raises(PromotionConflictError, match="has moved since") as caught:
+            rollback(CANARY, settings, "version 1 is bad", request_id="manual__1", asked_at=asked_at)
+        assert all((caught.value.what, caught.value.found, caught.value.allowed, caught.value.remedy))
+        assert champion(settings) == "2"
+        asked_at = datetime.now(UTC)
+        back = rollback(CANARY, settings, "version 2 is bad", request_id="manual__2", asked_at=asked_at)
+        assert rollback(CANARY, settings, "version 2 is bad", request_id="manual__2", asked_at=asked_at) == back
+        assert champion(settings) == "1"
+
     def test_one_that_began_while_the_task_had_to_wait_is_not_meant(self, settings, challenger):
         released(settings, 2, "1")
         asked_at = datetime.now(UTC)

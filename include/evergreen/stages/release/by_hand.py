@@ -126,6 +126,7 @@ def rollback(
         taken_back = _take_back(definition.name, settings, why, actor, request_id, asked_at)
         if taken_back is not None:
             return taken_back
+        _require_unmoved(registry, definition.name, asked_at)
     return registry.rollback(
         definition.name,
         why,
@@ -189,6 +190,19 @@ def _take_back(
             remedy=f"to take the new champion back: evergreen rollback {model} --reason …",
         )
     return ended
+
+
+def _require_unmoved(registry: ReleaseRegistry, model: str, asked_at: datetime | None) -> None:
+    """Refuse to take back a champion that nobody can have meant."""
+    newest = next(iter(registry.timeline(model, limit=1)), None)
+    if newest is None or asked_at is None or newest.happened_at <= asked_at:
+        return
+    raise PromotionConflictError(
+        "the champion has moved since this rollback was asked for",
+        found=f"{newest.action} to version {newest.version} at {newest.happened_at:%Y-%m-%d %H:%M:%S} UTC by {newest.actor}",
+        allowed=f"the champion of {asked_at:%Y-%m-%d %H:%M:%S} UTC",
+        remedy=f"look at what it is now, and ask again if it is still wanted: evergreen status {model}",
+    )
 
 
 def _was_there(store: RolloutStore, trial: RolloutEvent, asked_at: datetime | None) -> bool:
