@@ -11,7 +11,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,7 @@ from evergreen.registry.releases import ReleaseRegistry
 from evergreen.registry.requests import RequestStore
 from evergreen.results import ChampionVersion, Outcome
 from evergreen.settings import Settings
+from free_ports import free_port
 from released_models import Nowhere
 
 if TYPE_CHECKING:
@@ -88,12 +88,6 @@ with DAG("shop.scoring", schedule=None, catchup=False, max_active_runs=16, param
 
     note()
 """
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @contextmanager

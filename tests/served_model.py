@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,6 +25,7 @@ from evergreen.registry.releases import ReleaseRegistry
 from evergreen.registry.rollouts import RolloutStore
 from evergreen.settings import PROJECT_ROOT, Settings
 from evergreen.tables.online_inputs import write_online_inputs
+from free_ports import free_port
 from released_models import MODEL, Nowhere, a_bundle, judge, register_without_mlflow, release_without_mlflow
 
 if TYPE_CHECKING:
@@ -271,13 +271,6 @@ class RunningGateway:
     def wait_for_version(self, version: str, model: str = MODEL) -> None:
         """Wait until a version answers."""
         self.wait(lambda g: g.get(f"/models/{model}").json().get("release_version") == version, f"version {version}")
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -34,11 +34,12 @@ from evergreen.registry.releases import ReleaseRegistry
 from evergreen.settings import Settings
 from evergreen.tables.addresses import bundles_uri
 from evergreen.tables.online_inputs import read_online_inputs, write_online_inputs
+from free_ports import free_port
 from http_load import request_bytes, run_load
 from integration.conftest import _seed
 from integration.night import MODEL, Night
 from released_models import Nowhere
-from served_model import free_port, running_gateway
+from served_model import running_gateway
 
 SECONDS = float(os.environ.get("EVERGREEN_BENCH_SECONDS", "4"))
 AS_OF, DAY = "2013-02-15", "2013-02-16"

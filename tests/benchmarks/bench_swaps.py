@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from contextlib import closing
 from itertools import pairwise
+from statistics import quantiles
 
 import pytest
 
@@ -72,7 +73,7 @@ def test_releases_change_under_load_and_nobody_notices(tmp_path, capsys):
         port = int(gateway.url.rpartition(":")[2])
         callers = [Caller(port, n * REQUESTS, REQUESTS // CALLERS) for n in range(CALLERS)]
         began = time.monotonic()
-        released = {"1": began}
+        released, followed = {"1": began}, {}
         for caller in callers:
             caller.start()
         for swap in range(SWAPS):
@@ -82,6 +83,7 @@ def test_releases_change_under_load_and_nobody_notices(tmp_path, capsys):
             released[version.version] = time.monotonic()
             model.promote(version)
             gateway.wait_for_version(version.version)
+            followed[version.version] = time.monotonic()
             versions.append(model.challenger())
         for caller in callers:
             caller.join()
@@ -93,11 +95,19 @@ def test_releases_change_under_load_and_nobody_notices(tmp_path, capsys):
     ends = {now: released[later] + FOLLOWED_WITHIN_SECONDS for now, later in pairwise(order)}
     not_live = [one for one in answered if one[3] < released[one[1]] or one[2] > ends.get(one[1], one[2])]
     by_release = Counter(version for _, version, _, _ in answered)
+    during = [(released[version], followed[version]) for version in followed]
+    waited = {True: [], False: []}
+    for _, _, asked, told in answered:
+        waited[any(asked < end and told > start for start, end in during)].append(1000 * (told - asked))
+    slowest = {swapping: quantiles(each, n=100) for swapping, each in waited.items()}
     with capsys.disabled():
         print(
             f"\n{len(answered):,} requests in {seconds:.0f} s ({len(answered) / seconds:,.0f} a second), {SWAPS} swaps: "
             f"{len(failures)} failed, {len(not_live)} answers of a release that was not live, {len(by_release)} releases "
-            f"answered; the log holds {sum(kept.values()):,}, {len(kept):,} different"
+            f"answered; the log holds {sum(kept.values()):,}, {len(kept):,} different\n"
+            f"milliseconds, median and 99 of 100: {slowest[False][49]:.1f} and {slowest[False][98]:.1f}; while a release is "
+            f"being loaded ({sum(end - start for start, end in during) / SWAPS:.1f} s each) {slowest[True][49]:.1f} and "
+            f"{slowest[True][98]:.1f}"
         )
     assert failures == []
     assert not_live == []

@@ -3,7 +3,6 @@
 import glob
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,13 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from free_ports import free_port
 from object_store import BUCKET, Store
 
 
 @pytest.fixture(scope="module")
 def s3_endpoint():
     """A moto server of our own on a free loopback port, with credentials that mean nothing."""
-    port = _free_port()
+    port = free_port()
     patch = pytest.MonkeyPatch()
     for name in ("AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_SESSION_TOKEN", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         patch.delenv(name, raising=False)
@@ -69,12 +69,6 @@ def _binaries() -> str | None:
     return found[0] if found else None
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[str]:
     """A server of our own on the loopback address, gone afterwards."""
@@ -86,7 +80,7 @@ def postgresql() -> Iterator[str]:
     as_server = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     if as_server:
         shutil.chown(folder, "postgres")
-    port = _free_port()
+    port = free_port()
     data = str(folder / "data")
     run = {"check": True, "capture_output": True, "cwd": folder, "timeout": 60}
     try:

@@ -1,7 +1,6 @@
 """Registering, releasing and looking work through an MLflow server as they do on its database."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from evergreen.stages.register import register
 from evergreen.stages.release import release, rollback
 from evergreen.status.aliases import read_aliases
 from evergreen.status.queries import model_status
+from free_ports import free_port
 from released_models import MODEL, a_bundle, a_definition, a_frame, judge
 
 pytestmark = pytest.mark.slow
@@ -37,9 +37,7 @@ model.predict(pd.read_parquet(sys.argv[3])).to_parquet(sys.argv[4])
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("mlflow-server")
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "artifacts")]
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}

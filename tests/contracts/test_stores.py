@@ -1,7 +1,6 @@
 """Local disk and S3 keep the same promises: files, tables by day, stage results, and a whole ingest."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from evergreen.files import Files, join_uri
 from evergreen.results import Result
 from evergreen.tables.rows import read_rows
 from evergreen.tables.stage_results import StageResults
+from free_ports import free_port
 from object_store import BUCKET, Store
 from unit.stages.landing_case import Case, definition, nth, rows
 
@@ -183,9 +183,7 @@ def test_a_corrupt_file_writes_nothing(store):
 @pytest.fixture
 def nowhere(s3_endpoint):
     """A port where nothing listens, with the credentials of the server that does."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return Store(f"s3://{BUCKET}", f"http://127.0.0.1:{free.getsockname()[1]}")
+    return Store(f"s3://{BUCKET}", f"http://127.0.0.1:{free_port()}")
 
 
 def test_an_s3_that_does_not_answer_may_be_asked_again(nowhere):

@@ -19,6 +19,7 @@ from evergreen.cli.stack.layout import StackLayout
 from evergreen.cli.stack.lifecycle import find_running
 from evergreen.cli.stack.record import StackRecord
 from evergreen.settings import PROJECT_ROOT
+from free_ports import free_ports
 
 pytestmark = pytest.mark.slow
 
@@ -76,16 +77,6 @@ class Stack:
         record = find_running(self.layout)
         assert record is not None
         return record
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def members(record: StackRecord) -> list[psutil.Process]:
