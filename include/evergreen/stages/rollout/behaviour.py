@@ -17,14 +17,15 @@ from evergreen.trial_evidence import BINS_PER_UNIT, RuleKind, TrialRule
 
 if TYPE_CHECKING:
     from evergreen.definitions.release import BehaviourLimits
-    from evergreen.trial_evidence import FaultySeconds, TrialEvidence
+    from evergreen.trial_evidence import Compared, FaultySeconds, TrialEvidence
 
 SLOW_SHARE = 0.2
 """Share of requests that may take longer than `max_slowdown` allows: machines have their moments."""
 CONSTANT_ROWS = 50
 CONSTANT_CHAMPION_VALUES = 10
+CONSTANT_CHAMPION_SHARE = 0.9
 CONSTANT_SHARE = 0.99
-"""An answer is constant where the champion tells many rows apart and the challenger hardly any."""
+"""An answer is constant where the champion tells rows apart and the challenger hardly any."""
 CHANCE_RULES = 5
 """Limits that chance can break: failures, slowness, disagreement, mean, order."""
 
@@ -135,7 +136,7 @@ def _order(evidence: TrialEvidence) -> TrialRule:
 def _constant(evidence: TrialEvidence) -> TrialRule:
     compared = evidence.compared
     part = compared.commonest_rows / compared.rows if compared.rows else 0.0
-    can_tell = compared.rows >= CONSTANT_ROWS and compared.champion_values >= CONSTANT_CHAMPION_VALUES
+    can_tell = compared.rows >= CONSTANT_ROWS and _tells_apart(compared)
     is_constant = can_tell and part >= CONSTANT_SHARE
     value = "nothing" if compared.commonest_value is None else f"{compared.commonest_value:.4g}"
     found = f"{value} for {share(part)} of {count(compared.rows, 'row')}"
@@ -149,6 +150,12 @@ def _constant(evidence: TrialEvidence) -> TrialRule:
         if is_constant
         else f"It says {found}.",
     )
+
+
+def _tells_apart(champion: Compared) -> bool:
+    """Return whether the champion says different things of these rows: many, or a few that lie apart."""
+    commonest = max(sum(row) for row in champion.scores) / champion.rows
+    return champion.champion_values >= CONSTANT_CHAMPION_VALUES or commonest <= CONSTANT_CHAMPION_SHARE
 
 
 def _memory(evidence: TrialEvidence) -> TrialRule:

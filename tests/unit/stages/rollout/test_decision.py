@@ -168,6 +168,12 @@ class TestNotKnowing:
         ]
         assert broken(evidence_of(simulate(1, Truth(correlation=0.7, champion_values=8), 2000))) == []
 
+    def test_beside_a_champion_of_few_values_that_lie_apart_a_constant_is_seen(self):
+        assert broken(evidence_of(simulate(1, Truth(constant=True, champion_values=3), 60))) == ["the same answer to all"]
+        rarely = np.where(np.arange(60) % 20 == 0, 0.7, 0.22)  # nineteen of twenty are alike to the champion as well
+        alike = with_requests(simulate(1, Truth(constant=True), 60), champion_probability=rarely)
+        assert broken(evidence_of(alike)) == []
+
     def test_all_requests_fail(self):
         found = evidence_of(simulate(1, Truth(failure_share=1.0), 40))
         assert (found.compared.rows, found.compared.groups) == (0, ())
