@@ -1,8 +1,8 @@
 """Requests that come while others are computed are answered together: batches grow with the load, and nobody waits for a timer.
 
-On the event loop this needs no machinery. What has arrived when the loop looks at its sockets is decoded first, then computed
-at one go; what arrives meanwhile waits in the sockets for the next look. Feature code that takes milliseconds (pandas) runs in
-a thread instead, so that health checks and other models go on, and requests queue here until it is free.
+On the event loop this needs no machinery. What has arrived when the loop looks at its sockets, twice, is decoded first, then
+computed at one go; what arrives meanwhile waits in the sockets for the next look. Feature code that takes milliseconds (pandas)
+runs in a thread instead, so that health checks and other models go on, and requests queue here until it is free.
 """
 
 from __future__ import annotations
@@ -66,8 +66,10 @@ class Batcher:
         self.waiting_rows += len(call.rows)
         if not self._is_scheduled:
             self._is_scheduled = True
-            # Runs after every request that the loop has read in this turn has been queued.
-            asyncio.get_running_loop().call_soon(self._run)
+            # One more turn of the loop first: it reads what has come to its sockets meanwhile. A turn costs microseconds,
+            # and what a batch costs besides its rows is shared by more of them; half as many requests again, measured.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._run)
         return call.future
 
     def _run(self) -> None:
