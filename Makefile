@@ -27,7 +27,7 @@ setup: $(VENV)/.installed ## Install everything that runs, versions and hashes a
 
 dev: $(VENV)/.installed-dev ## Install what tests and linters need as well
 
-demo: setup ## Watch a champion being made from real flights, through Airflow (about ten minutes)
+demo: setup ## Watch a champion being made from real flights, through Airflow (about six minutes)
 	$(BIN)/evergreen demo $(ARGS)
 
 up: setup ## Start Airflow and MLflow on this machine
