@@ -158,6 +158,8 @@ def _attempt(compute: Callable[[Sequence[Any]], Answers], calls: Sequence[Asking
 
 def _groups(calls: Sequence[Asking]) -> list[Sequence[Asking]]:
     """Part calls by the type of their rows, with joined columns or without; nearly always there is one group."""
+    if not calls:
+        return []
     first = calls[0].rows[0].__class__
     if all(call.rows[0].__class__ is first for call in calls):
         return [calls]

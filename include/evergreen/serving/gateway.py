@@ -245,5 +245,5 @@ def _asked(trial: LiveTrial, rows: Sequence[Any], decode: Callable[[RequestSchem
         return Asked(rows)
     try:
         return Asked(decode(challenger.schema))
-    except CallError as error:
-        return Asked((), f"the request is none to it: {error.what}")
+    except Exception as error:  # whatever is wrong with the challenger's schema: the champion has read the request
+        return Asked((), f"the request is none to it: {error.what if isinstance(error, CallError) else type(error).__name__}")

@@ -148,6 +148,26 @@ def test_a_request_that_the_champion_refuses_is_refused_and_no_evidence():
     assert len(tray.kept) == 1
 
 
+@pytest.mark.parametrize("is_quick", [True, False])
+def test_a_batch_that_the_champion_refuses_as_a_whole(is_quick):
+    tray, told = ask([["b"]], Release(0.3, is_quick=is_quick, fails_for="b"), Release(0.6, is_quick=is_quick))
+    assert told[0][0].status == 422
+    assert tray.kept == []
+
+
+@pytest.mark.parametrize("is_quick", [True, False])
+def test_a_batch_that_the_challenger_reads_nothing_of(is_quick):
+    async def main():
+        tray = Tray()
+        with ThreadPoolExecutor(1) as threads, ThreadPoolExecutor(1) as own:
+            challenger = Challenger(Release(0.6, is_quick=is_quick), "", limit_seconds=1.0, executor=own, breaker=Breaker())
+            batcher = Batcher(Paired(Release(0.3, is_quick=is_quick), challenger, tray.keep, executor=threads))
+            found = await batcher.submit(Call(["a"], "1", "champion", perf_counter(), Asked((), "a field is missing")))
+            return found.probability[0], tray.errors
+
+    assert asyncio.run(main()) == (0.3, ["a field is missing"])
+
+
 def test_what_cannot_be_kept_is_not_answered():
     full = StoreUnavailableError("full", found="f", allowed="a", remedy="r")
     _, told = ask([["a"]], Release(0.3), Release(0.6), tray=Tray(full))
