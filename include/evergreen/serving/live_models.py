@@ -165,7 +165,7 @@ class LiveModels:
                 logger.warning("the registry cannot be asked: %s", error)
             self.registry_problem = error
             self._restore()
-            self.trials.end_expired(datetime.now(UTC))
+            self.trials.end_unknown(datetime.now(UTC))
         else:
             self.registry_problem = None
             # A champion cannot be taken out of the registry, so a model that is missing there is another database's doing.

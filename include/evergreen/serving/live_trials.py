@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from evergreen.serving.batching import Batcher
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from evergreen.serving.release_cache import KnownRelease
 
 logger = logging.getLogger(__name__)
+
+BLIND = timedelta(seconds=30)
+"""Who has not heard of the registry for so long asks no challenger: it may have been taken back."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class LiveTrials:
         self._executor = executor
         self.live: dict[str, LiveTrial] = {}
         """By model. A request reads it once; a change replaces one entry at a time."""
+        self._synced_at: datetime | None = None
 
     def sync(
         self,
@@ -80,6 +85,7 @@ class LiveTrials:
             models: The champions that are live here.
             now: The time.
         """
+        self._synced_at = now
         on = {event.model: event for event in events if event.is_on(now) and _is_beside(event, models)}
         for model, event in on.items():
             challenger = self._challengers.of(event, publications, models[model])
@@ -89,9 +95,10 @@ class LiveTrials:
             self._end(model)
         self._challengers.let_go_of_others(on)
 
-    def end_expired(self, now: datetime) -> None:
-        """End what nobody watches any more, while the registry cannot be asked."""
-        for model in [model for model, trial in self.live.items() if not trial.event.is_on(now)]:
+    def end_unknown(self, now: datetime) -> None:
+        """End what may be over, while the registry cannot be asked: what has expired and, after a while, everything."""
+        is_blind = self._synced_at is None or now - self._synced_at > BLIND
+        for model in [model for model, trial in self.live.items() if is_blind or not trial.event.is_on(now)]:
             self._end(model)
 
     def release(self, known: KnownRelease, stamp: str) -> LoadedRelease | None:

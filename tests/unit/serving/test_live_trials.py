@@ -141,8 +141,17 @@ def test_it_ends_with_its_rollout_or_when_nobody_watches_any_more(world):
     assert world.sync(event(sequence=3))
     assert world.sync(event(sequence=3), now=NOW + timedelta(hours=1)) is None
     assert world.sync(event(sequence=3))
-    world.trials.end_expired(NOW + timedelta(hours=2))
+    world.trials.end_unknown(NOW + timedelta(hours=2))
     assert world.trials.live == {}
+
+
+def test_a_registry_that_is_silent_for_long_may_have_ended_it(world):
+    assert world.sync(event())
+    world.trials.end_unknown(NOW + timedelta(seconds=30))
+    assert world.trials.live
+    world.trials.end_unknown(NOW + timedelta(seconds=31))
+    assert world.trials.live == {}
+    assert world.sync(event(), now=NOW + timedelta(seconds=60)) is not None
 
 
 def test_beside_another_champion_than_its_own_it_is_not_asked(world):
