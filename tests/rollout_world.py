@@ -9,6 +9,7 @@ from evergreen.registry.decisions import DecisionRecord, DecisionStore
 from evergreen.registry.releases import ReleaseRegistry
 from evergreen.registry.rollouts import RolloutStore
 from evergreen.results import ChampionVersion, Outcome
+from released_models import Nowhere
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,15 +19,6 @@ if TYPE_CHECKING:
 
 SHARES = (0.05, 0.25, 1.0)
 Bundle = tuple[str, str]
-
-
-class Nowhere:
-    """Stands for MLflow where only the database is asked."""
-
-    def holds(self, version: ChampionVersion) -> bool:
-        return True
-
-    def show(self, model: str, champion: str, previous: str | None) -> None: ...
 
 
 class RolloutWorld:

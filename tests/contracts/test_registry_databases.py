@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
+from at_once import at_once
 from evergreen.errors import PromotionConflictError, StoreUnavailableError
 from evergreen.observation import Action, Cause, NightDecision, Severity
 from evergreen.registry.database import Database
@@ -239,25 +240,6 @@ def write_nights(settings: Settings) -> NightDecision:
     store.arrive(decision_id(kept), "run")
     store.release_day("flights", date(2013, 5, 30), "operator", "corrected")
     return kept
-
-
-def at_once(*works):
-    """Call all at the same moment; return what each returned or raised."""
-    start, said = threading.Barrier(len(works)), []
-
-    def run(work) -> None:
-        start.wait()
-        try:
-            said.append(work())
-        except Exception as error:
-            said.append(error)
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return said
 
 
 def test_nights_come_back_as_they_went_in(settings):

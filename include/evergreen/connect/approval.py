@@ -5,7 +5,6 @@ Airflow's own operator asks and waits, without holding a worker; what is asked i
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,6 @@ from evergreen.connect.approval_request import TASK_ID
 if TYPE_CHECKING:
     from evergreen.connect.run import Run
     from evergreen.definitions import ModelDefinition
-
-_log = logging.getLogger(__name__)
 
 _NOTE_CHARACTERS = 500
 
@@ -32,21 +29,23 @@ class ReleaseApproval(ApprovalOperator):
     def execute(self, context: Any) -> Any:
         """Put the evidence together, tell whoever is to be told, and wait."""
         from evergreen.connect.alerts.incident import of_approval
+        from evergreen.connect.alerts.occasions import tell_if_possible
         from evergreen.connect.run import current_run
 
         run = current_run()
         self.subject, self.body = _question(run, context["ti"])
-        _tell(run, of_approval(run.definition.name, question=self.subject, link=self._page(context)))
+        tell_if_possible(of_approval(run.definition.name, question=self.subject, link=self._page(context)), run)
         return super().execute(context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """Take the answer, and end the waiting."""
         from evergreen.connect.alerts.incident import of_approval
+        from evergreen.connect.alerts.occasions import tell_if_possible
         from evergreen.connect.run import current_run
 
         run = current_run()
         answered = super().execute_complete(context, event)
-        _tell(run, of_approval(run.definition.name, question=None, link=self._page(context)))
+        tell_if_possible(of_approval(run.definition.name, question=None, link=self._page(context)), run)
         return answered
 
     @staticmethod
@@ -110,12 +109,3 @@ def _question(run: Run, ti: Any) -> tuple[str, str]:
     page = report_link(judged, run.settings)
     links = {"The gate's page": base_url() + page if page else "", "the run in MLflow": mlflow_link(judged, run.settings)}
     return request_subject(registered, verdict), request_body(registered, verdict, measurement, approval, links)
-
-
-def _tell(run: Run, incident: Any) -> None:
-    from evergreen.connect.alerts.occasions import tell
-
-    try:
-        tell(incident, run.definition, run.settings)
-    except Exception:  # whatever a channel raises: the question stands in Airflow all the same
-        _log.exception("nobody could be told that an answer is waited for")

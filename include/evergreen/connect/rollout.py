@@ -113,14 +113,15 @@ class TrialStep(BaseOperator, SkipMixin):
 
     def _go_on(self, run: Run, look: RolloutLook, context: Any) -> Any:
         from evergreen.connect.alerts.incident import of_rollout
+        from evergreen.connect.alerts.occasions import tell_if_possible
 
         _log.info("%s: %s", look.outcome, "; ".join(look.reasons))
         page = _page(run, look, context)
         if look.outcome not in TAKEN_BACK:
             if self.step == len(run.definition.release.steps) or look.outcome == "promoted":
-                _tell(run, of_rollout(look.model, look.version, None, page))
+                tell_if_possible(of_rollout(look.model, look.version, None, page), run)
             return look.to_xcom()
-        _tell(run, of_rollout(look.model, look.version, look.reasons, page))
+        tell_if_possible(of_rollout(look.model, look.version, look.reasons, page), run)
         # Skipping what follows ends the task here, before Airflow would keep what it returns.
         context["ti"].xcom_push(key="return_value", value=look.to_xcom())
         self.skip(context["ti"], [task for task in self.get_direct_relatives(upstream=False) if not task.is_teardown])
@@ -138,7 +139,7 @@ def end_with_this_run(run: Run) -> None:
     from airflow.sdk import get_current_context
 
     from evergreen.connect.alerts.incident import of_rollout
-    from evergreen.connect.alerts.occasions import run_page
+    from evergreen.connect.alerts.occasions import run_page, tell_if_possible
     from evergreen.results import Verdict
 
     context = get_current_context()
@@ -146,7 +147,7 @@ def end_with_this_run(run: Run) -> None:
     ended = end_with_run(run, Verdict.from_xcom(judged)) if judged else None
     if ended is not None:
         link = run_page(context["dag_run"].dag_id, context["dag_run"].run_id)
-        _tell(run, of_rollout(ended.model, ended.version, ended.reasons, link))
+        tell_if_possible(of_rollout(ended.model, ended.version, ended.reasons, link), run)
 
 
 def _page(run: Run, look: RolloutLook, context: Any) -> str:
@@ -155,12 +156,3 @@ def _page(run: Run, look: RolloutLook, context: Any) -> str:
 
     page = report_link(look.to_xcom(), run.settings)
     return base_url() + page if page else run_page(context["dag_run"].dag_id, context["dag_run"].run_id)
-
-
-def _tell(run: Run, incident: Any) -> None:
-    from evergreen.connect.alerts.occasions import tell
-
-    try:
-        tell(incident, run.definition, run.settings)
-    except Exception:  # whatever a channel raises: the champion stays all the same
-        _log.exception("nobody could be told how the trial ended")

@@ -126,7 +126,7 @@ class ReleasePlan(Section):
     @property
     def steps(self) -> tuple[RolloutStep, ...]:
         """The steps of the rollout; none where it is direct."""
-        return () if self.rollout == "direct" else self.trial.steps or DEFAULT_STEPS[self.rollout]
+        return self.trial.steps or DEFAULT_STEPS[self.rollout]
 
     def mistakes(self) -> Iterator[Mistake]:
         """Yield a trial that the rollout does not have."""

@@ -40,15 +40,20 @@ def require_vouched(
     """
     found = find_version(connection, model, version)
     if found is None:
-        raise UndecidedError(
-            "the version is not one that Evergreen registered",
-            found=f"version {version} of {model}",
-            allowed="a version written by the `register` stage, with its digest and decision",
-            remedy=f"run the training so that it registers one: evergreen run training {model}",
-        )
+        raise unregistered(model, version)
     wanted = found.decision_id if decision_id is None else decision_id
     record = find_decision(connection, wanted)
     return found, require_decision(record, decision_id=wanted, model=model, bundle_digest=found.bundle_digest)
+
+
+def unregistered(model: str, version: str) -> UndecidedError:
+    """Make the error for a version that nobody registered."""
+    return UndecidedError(
+        "the version is not one that Evergreen registered",
+        found=f"version {version} of {model}",
+        allowed="a version written by the `register` stage, with its digest and decision",
+        remedy=f"run the training so that it registers one: evergreen run training {model}",
+    )
 
 
 def require_compared_with(decision: DecisionRecord, champion: str | None) -> None:

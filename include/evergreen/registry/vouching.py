@@ -9,6 +9,7 @@ from evergreen.results import Outcome
 
 if TYPE_CHECKING:
     from evergreen.registry.decisions import DecisionRecord
+    from evergreen.results import SmokeTest, Verdict
 
 
 def require_decision(record: DecisionRecord | None, *, decision_id: str, model: str, bundle_digest: str) -> DecisionRecord:
@@ -47,3 +48,26 @@ def require_decision(record: DecisionRecord | None, *, decision_id: str, model: 
             remedy="keep the champion, or read the gate's report and train again",
         )
     return record
+
+
+def require_tested(tested: SmokeTest, verdict: Verdict) -> None:
+    """Refuse what was not tested as it was decided on, and what was not decided to be promoted.
+
+    Raises:
+        UndecidedError: The test is of other bytes or another decision, or the verdict does not allow a release.
+    """
+    registered = tested.registered
+    if (registered.bundle_digest, registered.decision_id) != (verdict.challenger.bundle_digest, verdict.decision_id):
+        raise UndecidedError(
+            "what was tested is not what was decided on",
+            found=f"tested: bundle {registered.bundle_digest}, decision {registered.decision_id}",
+            allowed=f"bundle {verdict.challenger.bundle_digest}, decision {verdict.decision_id}",
+            remedy="run the training again: its stages hand on one and the same challenger",
+        )
+    if verdict.outcome is not Outcome.PROMOTE:
+        raise UndecidedError(
+            "a release is not what was decided",
+            found=f"{verdict.outcome}: {verdict.reasons[0]}",
+            allowed="promote",
+            remedy="keep the champion; the gate's report says why",
+        )

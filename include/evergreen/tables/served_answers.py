@@ -24,6 +24,7 @@ from evergreen.tables.served_columns import (
     ROW,
     TEXT,
 )
+from evergreen.tables.served_roles import GOT_BY_CALLERS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -35,8 +36,6 @@ logger = logging.getLogger(__name__)
 
 SINGLE: tuple[tuple[str, pa.DataType], ...] = ((ANSWERED_AT, TIMESTAMP), (REQUEST, pa.string()), (ROW, pa.int64()))
 """What tells apart the answers that were given one by one; null in those of a batch."""
-GOT_BY_CALLERS = ("champion", "canary")
-"""Roles of answers that somebody acted on."""
 _NAME = [DAY, REQUEST, ROW]
 
 

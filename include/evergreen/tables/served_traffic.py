@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evergreen.tables.day_rows import DAY
-from evergreen.tables.served_answers import GOT_BY_CALLERS
 from evergreen.tables.served_columns import REQUESTS, ROLE, ROW
+from evergreen.tables.served_roles import GOT_BY_CALLERS, REFUSED
 from evergreen.tables.served_table import ServedTable
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _traffic(rows: pa.Table) -> DayTraffic:
     told = rows.filter(pc.is_in(rows.column(ROLE), value_set=pa.array(GOT_BY_CALLERS)))
     errors = 0
     if {"error", REQUESTS} <= set(rows.column_names):  # tables of before these were counted
-        own = pc.and_(pc.equal(rows.column(ROLE), "refused"), pc.is_in(rows.column("error"), value_set=pa.array(OWN_ERRORS)))
+        own = pc.and_(pc.equal(rows.column(ROLE), REFUSED), pc.is_in(rows.column("error"), value_set=pa.array(OWN_ERRORS)))
         errors = pc.sum(rows.filter(own).column(REQUESTS)).as_py() or 0
     latencies = told.column("latency_us").to_numpy()
     return DayTraffic(

@@ -1,12 +1,12 @@
 """A rollout goes on step by step against the champion it began with, or it ends, once."""
 
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import IntegrityError
 
+from at_once import at_once
 from evergreen.errors import PromotionConflictError, RegistryError, UndecidedError
 from evergreen.registry.rollouts import RolloutStore
 from evergreen.registry.schema import SCHEMA_VERSION
@@ -399,24 +399,6 @@ class TestPromotionAfterATrial:
         assert promote("over") == first
         assert world.actions()[-1] == ("promoted", "2")
         assert len(world.registry.timeline("flights")) == 2
-
-
-def at_once(*works):
-    start, said = threading.Barrier(len(works)), []
-
-    def run(work):
-        start.wait()
-        try:
-            said.append(work())
-        except Exception as error:
-            said.append(error)
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return said
 
 
 def test_of_many_challengers_at_once_one_is_tried_out(world):

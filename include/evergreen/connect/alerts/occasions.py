@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
     from evergreen.connect.alerts.incident import Incident
     from evergreen.connect.alerts.speaking import Spoken
+    from evergreen.connect.run import Run
     from evergreen.definitions import ModelDefinition
+
+_log = logging.getLogger(__name__)
 
 
 class RunFailed(PlainNotifier):
@@ -63,6 +67,14 @@ def tell(incident: Incident, definition: ModelDefinition | None = None, settings
     definition = definition or load_definition(settings.definitions_dir / incident.model)
     store = AlertStore(settings.database_url)
     return speak(incident, definition.alerts.notify, store, lambda way, message: deliver(way, message, settings))
+
+
+def tell_if_possible(incident: Incident, run: Run) -> None:
+    """Tell what a run has to say; whatever a channel raises is logged, and what the run has done stands."""
+    try:
+        tell(incident, run.definition, run.settings)
+    except Exception:
+        _log.exception("nobody could be told: %s", incident.subject)
 
 
 def run_page(dag_id: str, run_id: str) -> str:

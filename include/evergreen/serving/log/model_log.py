@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from evergreen.errors import RequestError, StoreUnavailableError
 from evergreen.serving.log.frames import answers_frame, release_frame
-from evergreen.serving.log.record import PROBE
 from evergreen.serving.log.segment import Segment
+from evergreen.tables.served_roles import PROBE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,19 +10,6 @@ import msgspec
 if TYPE_CHECKING:
     from evergreen.predictors.manifest import BundleManifest
 
-CHAMPION = "champion"
-"""Role of an answer of the champion, which the caller got."""
-CANARY = "canary"
-"""Role of an answer of a challenger on trial, which the caller got."""
-SHADOW = "shadow"
-"""Role of an answer of a challenger on trial that no caller saw."""
-FAILED = "failed"
-"""Role of a record that a challenger on trial was asked and did not answer; the caller got the champion's answer."""
-REFUSED = "refused"
-"""Role of a record that counts requests which were not answered, by reason."""
-PROBE = "probe"
-"""Role of an answer that nobody asked for: warm-ups and health checks. It is never kept."""
-
 FeatureValue = float | str | None
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from evergreen.serving.log.record import FAILED, PROBE, REFUSED
+from evergreen.tables.served_roles import ANSWERED, PROBE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,7 +37,7 @@ def served_rows(answers: Iterable[AnswerRecord], releases: Mapping[str, Answerin
     by_release: dict[tuple[str, bool], list[AnswerRecord]] = defaultdict(list)
     for answer in answers:
         if answer.role != PROBE:
-            by_release[answer.bundle_digest, answer.role not in (FAILED, REFUSED)].append(answer)
+            by_release[answer.bundle_digest, answer.role in ANSWERED].append(answer)
     if not by_release:
         return pa.schema([*SERVED, (DAY, pa.string())]).empty_table()
     tables = [_of_one_release(found, releases[digest], has) for (digest, has), found in sorted(by_release.items())]

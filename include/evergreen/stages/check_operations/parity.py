@@ -11,14 +11,12 @@ from evergreen.errors import RegistryError, RequestError
 from evergreen.features.code import FeatureCode
 from evergreen.features.online import NOT_SENT, OnlineFeatures
 from evergreen.files import Files, join_uri
-from evergreen.predictors.bundle import read_bundle
-from evergreen.predictors.manifest import FEATURES_NAME
-from evergreen.predictors.released import feature_kinds
+from evergreen.predictors.released import read_released
 from evergreen.registry.releases import ReleaseRegistry
 from evergreen.tables.addresses import online_uri, served_uri
 from evergreen.tables.online_inputs import read_online_inputs
-from evergreen.tables.served_answers import GOT_BY_CALLERS
 from evergreen.tables.served_columns import INPUTS, NUMBER, REQUEST, ROLE, ROW, TEXT
+from evergreen.tables.served_roles import ANSWERED
 from evergreen.tables.served_table import ServedTable
 
 if TYPE_CHECKING:
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
 
 MOST_DIFFERENCES = 100
 """Kept with their values; all are counted."""
-_ANSWERED = (*GOT_BY_CALLERS, "shadow")
-"""Roles of answers that rest on features."""
 _BY = ("release_version", "bundle_digest", "online_digest")
 
 
@@ -91,7 +87,7 @@ def recompute_served(
         return found
     features = [name for name in table.columns(version) if name.startswith((NUMBER, TEXT))]
     rows = table.read(version, [day], ["_key", REQUEST, ROW, ROLE, INPUTS, *_BY, *features]).to_pylist()
-    rows = [row for row in rows if row[ROLE] in _ANSWERED]  # who has not answered has no features
+    rows = [row for row in rows if row[ROLE] in ANSWERED]  # who has not answered has no features
     rows.sort(key=lambda row: tuple(row[name] for name in (*_BY, REQUEST, ROW)))
     if most_answers is not None and len(rows) > most_answers:
         rows = [rows[place * len(rows) // most_answers] for place in range(most_answers)]
@@ -114,11 +110,10 @@ def _online_features(
             remedy="restore the database from a backup, or compare another day",
         )
     registry.vouch(release)
-    manifest, contents = read_bundle(files, release.bundle_uri, bundle_digest)
+    released = read_released(files, release)
     inputs = read_online_inputs(join_uri(online_uri(settings, model), online_digest), online_digest, files)
-    kinds = feature_kinds(manifest)
-    code = FeatureCode.from_source(contents[FEATURES_NAME].decode())
-    return OnlineFeatures(manifest.feature_layout, code, inputs, kinds), kinds
+    code = FeatureCode.from_source(released.source)
+    return OnlineFeatures(released.layout, code, inputs, released.kinds), released.kinds
 
 
 def _compare(rows: Sequence[Mapping[str, Any]], online: OnlineFeatures, kinds: Mapping[str, str], found: Parity) -> None:

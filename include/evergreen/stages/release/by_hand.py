@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from evergreen.errors import PromotionConflictError, RegistryError, SmokeTestError, UndecidedError
+from evergreen.errors import PromotionConflictError, RegistryError, SmokeTestError
 from evergreen.files import Files
 from evergreen.predictors.bundle import read_bundle
+from evergreen.registry.preconditions import unregistered
 from evergreen.registry.releases import ReleaseRegistry
 from evergreen.registry.rollouts import RolloutStore
 from evergreen.tables.smoke_tests import kept_smoke_test
@@ -245,9 +246,4 @@ def _nothing_to_promote(model: str, version: str | None) -> RegistryError:
             allowed="a challenger on trial, or a registered version with a decision `promote` against the present champion",
             remedy=f"see what there is: evergreen releases {model}; then: evergreen promote {model} --version … --reason …",
         )
-    return UndecidedError(
-        "the version is not one that Evergreen registered",
-        found=f"version {version} of {model}",
-        allowed="a version written by the `register` stage, with its digest and decision",
-        remedy=f"run the training so that it registers one: evergreen run training {model}",
-    )
+    return unregistered(model, version)

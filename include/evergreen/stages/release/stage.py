@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evergreen.errors import UndecidedError
 from evergreen.files import Files
 from evergreen.predictors.bundle import read_bundle
 from evergreen.registry.releases import ReleaseRegistry
-from evergreen.results import Outcome
+from evergreen.registry.vouching import require_tested
 
 if TYPE_CHECKING:
     from evergreen.definitions import ModelDefinition
@@ -46,20 +45,7 @@ def release(
         StoreUnavailableError: A store did not answer; trying again is safe.
     """
     registered = tested.registered
-    if (registered.bundle_digest, registered.decision_id) != (verdict.challenger.bundle_digest, verdict.decision_id):
-        raise UndecidedError(
-            "what was tested is not what was decided on",
-            found=f"tested: bundle {registered.bundle_digest}, decision {registered.decision_id}",
-            allowed=f"bundle {verdict.challenger.bundle_digest}, decision {verdict.decision_id}",
-            remedy="run the training again: its stages hand on one and the same challenger",
-        )
-    if verdict.outcome is not Outcome.PROMOTE:
-        raise UndecidedError(
-            "the verdict does not allow a release",
-            found=f"{verdict.outcome}: {verdict.reasons[0]}",
-            allowed="promote",
-            remedy="keep the champion; the gate's report says why",
-        )
+    require_tested(tested, verdict)
     read_bundle(Files.from_settings(settings), registered.bundle_uri, registered.bundle_digest)
     on_trial = bool(definition.release.steps) and verdict.champion_version is not None and not skip_trial
     return ReleaseRegistry(settings).promote(

@@ -12,12 +12,11 @@ import pyarrow.compute as pc
 from evergreen.stages.rollout.wording import count
 from evergreen.tables.predictions import ANSWERED_AT, KEY
 from evergreen.tables.served_columns import REQUEST, ROLE, ROW
+from evergreen.tables.served_roles import FAILED, ON_TRIAL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ANSWERED, FAILED = ("canary", "shadow"), "failed"
-"""Roles of a challenger's records: it answered, or it did not."""
 COLUMNS = (
     KEY,
     "probability",
@@ -112,13 +111,13 @@ def first_of_each(*columns: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[
 def _strange(records: pa.Table, version: str) -> tuple[str, ...]:
     """Say which records no gateway should have written; one of them is enough not to rely on the others."""
     role = records.column(ROLE)
-    known = pc.is_in(role, value_set=pa.array([*ANSWERED, FAILED]))
+    known = pc.is_in(role, value_set=pa.array([*ON_TRIAL, FAILED]))
     ours = pc.equal(records.column("release_version"), version)
     said, champion = records.column("probability"), records.column("champion_probability")
     sound, paired = (
         pc.fill_null(pc.and_(pc.greater_equal(each, 0.0), pc.less_equal(each, 1.0)), False) for each in (said, champion)
     )
-    answered = pc.is_in(role, value_set=pa.array(ANSWERED))
+    answered = pc.is_in(role, value_set=pa.array(ON_TRIAL))
     paired = pc.and_(paired, pc.is_valid(records.column("champion_decision")))
     wrong = {
         "of an unknown role": pc.invert(pc.fill_null(known, False)),

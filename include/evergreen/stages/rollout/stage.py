@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from evergreen.digests import digest_bytes
-from evergreen.errors import DigestMismatchError, RegistryError, RequestError, UndecidedError
+from evergreen.errors import DigestMismatchError, RegistryError, RequestError
 from evergreen.files import Files
 from evergreen.predictors.bundle import read_bundle
 from evergreen.registry.rollouts import RolloutStore
+from evergreen.registry.vouching import require_tested
 from evergreen.reports.trial_report import render_trial_page
-from evergreen.results import Outcome, RolloutLook
+from evergreen.results import RolloutLook
 from evergreen.stages.rollout.decision import decide
 from evergreen.stages.rollout.evidence import gather
 from evergreen.stages.rollout.kept import keep, replay
@@ -65,7 +66,7 @@ def begin_step(
         StoreUnavailableError: A store did not answer; trying again is safe.
     """
     registered, plan = tested.registered, definition.release
-    _require_decided(tested, verdict)
+    require_tested(tested, verdict)
     if plan.rollout == "direct" or not 1 <= step <= len(plan.steps) or verdict.champion_version is None:
         raise RequestError(
             "there is no such step to begin",
@@ -215,17 +216,4 @@ def _mismatch(look: RolloutLook, found: str) -> DigestMismatchError:
         found=f"{look.evidence_uri}: {found}",
         allowed=f"digest {look.evidence_digest}, step {look.step} of rollout {look.rollout_id}, `{look.outcome}`",
         remedy="look again; nothing is decided on changed evidence",
-    )
-
-
-def _require_decided(tested: SmokeTest, verdict: Verdict) -> None:
-    registered = tested.registered
-    found = (registered.bundle_digest, registered.decision_id)
-    if found == (verdict.challenger.bundle_digest, verdict.decision_id) and verdict.outcome is Outcome.PROMOTE:
-        return
-    raise UndecidedError(
-        "what was tested is not what was decided to be released",
-        found=f"tested: bundle {found[0]}, decision {found[1]}; the verdict says {verdict.outcome}",
-        allowed=f"`promote`, bundle {verdict.challenger.bundle_digest}, decision {verdict.decision_id}",
-        remedy="run the training again: its stages hand on one and the same challenger",
     )
