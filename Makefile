@@ -37,7 +37,7 @@ down: setup ## Stop them
 	$(BIN)/evergreen down
 
 test: lint ## Lint, check types and layers, run every test (ARGS="tests/unit -k gate" for some)
-	$(BIN)/python -m pytest --durations=15 $(or $(strip $(ARGS)),--numprocesses auto --dist loadfile)
+	$(BIN)/python -m pytest --durations=15 $(or $(strip $(ARGS)),--numprocesses auto --dist loadfile --no-loadscope-reorder)
 
 lint: dev ## Style, types, layers
 	$(BIN)/ruff check .
