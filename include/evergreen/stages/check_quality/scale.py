@@ -3,16 +3,18 @@
 A day is held against the trailing days, so that a season that came slowly is no fault, and against the release's reference, so
 that a feature that finds back to it is none either. Four things are looked at:
 
-- magnitude: the root of the mean square. A factor changes it by that factor, whatever the feature's mean.
+- magnitude: the root of the mean square. A factor changes it by that factor, whatever the feature's mean. Of a feature that
+  comes in storms, a day must be so many times beyond the wildest of the trailing days.
 - spread: the standard deviation, upwards only. On some days all rows are alike, and nothing is wrong.
-- location: the median, in standard deviations, where it leaves the values that were usual so far.
+- location: the median, in standard deviations, where it leaves the values that were usual so far. Not where the magnitude
+  itself changes by more than the limit from one day to the next, as that of rain: there no single day tells a unit.
 - temperature: Fahrenheit and Celsius are too close for that limit where days differ. Median and spread together tell them
   apart: neither is usual as it came, and both are once the day is turned back.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, inf, log
 from typing import TYPE_CHECKING
 
@@ -55,6 +57,8 @@ class Usual:
     """Of the logarithm."""
     spread: Band | None
     """Of the logarithm."""
+    wildest: float
+    """Largest logarithm of a trailing day's magnitude; -infinity where all values were 0."""
     location: Band
     furthest: tuple[float, float]
     """Lowest and highest median of a trailing day. Days set aside are not among them, so these were days without fault."""
@@ -130,6 +134,7 @@ def _usual(before: Mapping[date, DayValues], profile: NumericProfile | None) -> 
     return Usual(
         magnitude=_log_band(shapes, lambda shape: shape.magnitude),
         spread=_log_band(shapes, lambda shape: shape.spread),
+        wildest=_log(max(shape.magnitude for shape in shapes.values())),
         location=location,
         furthest=(min(medians.values()), max(medians.values())),
         deviation=max(deviation, trailing),
@@ -149,6 +154,10 @@ def _log_band(shapes: Mapping[date, Shape], figure: Callable[[Shape], float]) ->
     return usual_band({day: log(max(value, top * 1e-6)) for day, value in values.items()}) if top > 0 else None
 
 
+def _log(value: float) -> float:
+    return log(value) if value > 0 else -inf
+
+
 def _quantiles(profile: NumericProfile, ends: tuple[float, float]) -> tuple[float, float]:
     """Return the values between which the given per cent of the reference lie."""
     counts = np.asarray(profile.counts, dtype=np.float64).sum(axis=0)
@@ -159,7 +168,8 @@ def _quantiles(profile: NumericProfile, ends: tuple[float, float]) -> tuple[floa
 
 def _largest_change(shape: Shape, usual: Usual, max_change: float) -> Change:
     """Return the change that is furthest beyond doubt, the largest among equals."""
-    changes = [_constant(shape, usual), _magnitude(shape, usual), _spread(shape, usual), _location(shape, usual)]
+    changes = [_constant(shape, usual), _magnitude(shape, usual, max_change), _spread(shape, usual)]
+    changes += [_location(shape, usual)] if _days_are_alike(usual, max_change) else []
     changes += [_temperature(shape, usual, *way) for way in _TEMPERATURES]
     return max(changes, key=lambda change: (change.lower > max_change, change.size > max_change, change.lower, change.size))
 
@@ -173,11 +183,20 @@ def _constant(shape: Shape, usual: Usual) -> Change:
     return Change(inf, inf, f"{words}, which no trailing day had")
 
 
-def _magnitude(shape: Shape, usual: Usual) -> Change:
+def _days_are_alike(usual: Usual, max_change: float) -> bool:
+    """Return whether the magnitude of four of five trailing days lies within the factor that a single day may change by."""
+    return usual.magnitude is None or usual.magnitude.high - usual.magnitude.low <= log(max_change)
+
+
+def _magnitude(shape: Shape, usual: Usual, max_change: float) -> Change:
     known = [usual.reference_magnitude] if usual.reference_magnitude == usual.reference_magnitude else []
     change = _factor("magnitude", shape.magnitude, shape.log_magnitude_error, usual.magnitude, known)
-    if "smaller" not in change.words:
+    if usual.magnitude is None:
         return change
+    if "smaller" not in change.words:
+        # What swings by itself may swing further, but not without end: beyond the wildest day, the limit counts once more.
+        beyond = _log(shape.magnitude) - max([usual.wildest, *known]) - SURE * shape.log_magnitude_error - log(max_change)
+        return replace(change, lower=max(change.lower, exp(max(beyond, 0.0))))
     # A mean that passes through zero is small, too; after a change of unit the spread has shrunk with it.
     return min(change, _spread(shape, usual, downwards=True), key=lambda each: each.lower)
 

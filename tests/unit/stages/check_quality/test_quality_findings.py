@@ -269,12 +269,14 @@ def test_a_calm_day_is_no_fault_while_nothing_is_known_of_how_days_differ():
     assert ("scale", "amount") not in alarms(calm)
 
 
-@pytest.mark.parametrize(("strongest", "is_fault"), [(2.0, True), (5.0, False)])
-def test_a_storm_is_no_fault_where_there_was_one_before(strongest, is_fault):
-    """No rain at all on six days of seven; on the others it rains in every row."""
+@pytest.mark.parametrize(
+    ("strongest", "today", "is_fault"), [(2.0, 8, False), (2.0, 16, False), (2.0, 20, True), (5.0, 8, False), (5.0, 127, True)]
+)
+def test_a_storm_is_no_fault_unless_it_is_nine_times_the_wildest_so_far(strongest, today, is_fault):
+    """No rain at all on six days of seven; on the others it rains in every row. Inches for centimetres come to 25 times."""
     rain = {3: 1.5, 8: strongest, 13: 2.0, 20: 1.8}
     month = stream(28, first_day=MONDAY - timedelta(days=28), amount=lambda r, n, d: rain.get(d, 0.0) * r.uniform(0.9, 1.1, n))
-    wet = a_day(amount=8 * np.random.default_rng(1).uniform(0.9, 1.1, 300))
+    wet = a_day(amount=today * np.random.default_rng(1).uniform(0.9, 1.1, 300))
     found_today = alarms(wet, trailing=month, reference=profile_of(month, categorical=()))
     assert (("scale", "amount") in found_today) == is_fault
 
