@@ -10,9 +10,11 @@ from evergreen.connect.monitoring_tasks import (
     check_performance,
     check_quality,
     collect,
+    compare,
     decide,
     due,
     probe,
+    roll_back,
     tell,
     triage,
 )
@@ -21,9 +23,10 @@ from evergreen.connect.triggering import trigger_trainings
 
 DOC = """\
 Every night: bring together what the champion said and what came true, look at it from four sides, find the cause of what is
-unusual, and start a training only where a quick refit shows that it would help.
+unusual, and start a training only where a quick refit shows that it would help. A new champion that proves worse than the
+one before is taken back.
 
-A run that starts nothing is a good run: open **decide** and its report to read why."""
+A run that does nothing is a good run: open **decide** and its report to read why."""
 
 for definition in definitions_to_unfold():
     assets = ModelAssets.of(definition.name)
@@ -42,7 +45,9 @@ for definition in definitions_to_unfold():
         checks = [check(collected) for check in (check_quality, check_drift, check_performance, check_operations)]
         triaged = triage(collected, checks)
         probed = probe.override(pool="training")(collected, triaged)
-        decided = decide.override(outlets=[assets.decisions])(collected, checks, triaged, probed)
+        compared = compare(collected)
+        decided = decide.override(outlets=[assets.decisions])(collected, checks, triaged, probed, compared)
         tell(decided)
+        roll_back.override(outlets=[assets.champion])(decided)
         trigger_trainings(due(decided))
     globals()[dag.dag_id] = dag

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 from evergreen.definitions.monitoring import Monitoring
+from evergreen.definitions.release import Probation
 from evergreen.definitions.retraining import Probe, Retraining
 from evergreen.observation import (
     Action,
@@ -13,6 +14,7 @@ from evergreen.observation import (
     NightDecision,
     Observation,
     PastNight,
+    ProbationMeasurement,
     ProbeMeasurement,
     Severity,
 )
@@ -111,6 +113,34 @@ def measurement(**changes):
         "rows_digest": "r" * 32,
     }
     return ProbeMeasurement.model_construct(**values | changes)
+
+
+def beside(**changes):
+    """A look at a new champion that has answered much worse than the release before would have."""
+    values = {
+        "model": "flights",
+        "as_of": AS_OF,
+        "release_version": "3",
+        "bundle_digest": "b" * 32,
+        "replaced_version": "2",
+        "replaced_digest": "a" * 32,
+        "metric": "roc_auc",
+        "champion": 0.69,
+        "replaced": 0.71,
+        "improvement": -0.02,
+        "lower": -0.03,
+        "upper": -0.01,
+        "confidence": Probation().confidence_of_a_look,
+        "look": 1,
+        "looks": 3,
+        "first_day": date(2013, 5, 11),
+        "last_day": date(2013, 5, 24),
+        "rows": 9_000,
+        "days": 14,
+        "positives": 1_800,
+        "rows_digest": "r" * 32,
+    }
+    return ProbationMeasurement.model_construct(**values | changes)
 
 
 def night_decision(**changes):

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from pydantic import AwareDatetime, Field, FiniteFloat
 
 from evergreen.definitions.gate import MetricName
+from evergreen.definitions.monitoring import Monitoring
+from evergreen.definitions.release import Probation
+from evergreen.definitions.retraining import Retraining
 from evergreen.results import Result, canonical_bytes
 
 if TYPE_CHECKING:
@@ -147,6 +150,8 @@ class Cause(StrEnum):
     """Something moved, and the labels that would tell whether it matters are not there yet."""
     SERVICE_FAULT = "service_fault"
     """The machinery: late, constant, missing or slow answers."""
+    WORSE_RELEASE = "worse_release"
+    """The champion answers worse than the release that it replaced; triage does not say so, the decision does."""
 
 
 class Action(StrEnum):
@@ -155,6 +160,8 @@ class Action(StrEnum):
     RETRAIN = "retrain"
     QUARANTINE = "quarantine"
     """Set the faulty days aside, out of training, and tell somebody."""
+    ROLLBACK = "rollback"
+    """Make the release that the champion replaced the champion again."""
     WAIT = "wait"
     LOG = "log"
 
@@ -205,6 +212,52 @@ class ProbeMeasurement(Evidence):
     rows_digest: str
 
 
+class ProbationMeasurement(Evidence):
+    """A new champion beside the release that it replaced, on the matured rows it has answered since."""
+
+    word = "probation"
+    release_version: str
+    bundle_digest: str
+    replaced_version: str
+    replaced_digest: str
+    metric: MetricName
+    champion: Measured
+    replaced: Measured
+    """What the release before would have answered to the same rows."""
+    improvement: Measured
+    """Positive: the champion is better, whatever the metric's direction."""
+    lower: Measured
+    upper: Measured
+    confidence: FiniteFloat
+    """One-sided, of either bound, in this look."""
+    look: int = Field(ge=1)
+    looks: int = Field(ge=1)
+    """How many looks there are in all."""
+    first_day: date
+    last_day: date
+    """Days since the release that this look is about."""
+    rows: int
+    days: int
+    """Days among them that have rows."""
+    positives: int
+    rows_digest: str
+    not_measured_because: str = ""
+    """Why the release before could not be asked, in words; empty where it could."""
+
+
+class NightTerms(Evidence):
+    """What else a night's decision rests on: the rules that were in force, and what was counted."""
+
+    word = "terms"
+    new_rows: int | None
+    released_at: AwareDatetime | None
+    newest_night: AwareDatetime | None
+    """The newest night that had been decided already; None where there was none."""
+    monitoring: Monitoring
+    retraining: Retraining
+    probation: Probation
+
+
 class NightDecision(Result):
     """What is done tonight, and why; the decision record of a night."""
 
@@ -225,12 +278,15 @@ class NightDecision(Result):
     """Whether the probe answered, be it yes or no; one that could not be measured did not."""
     starts_training: bool
     """Whether a training with the decision's id as its run id is to be started."""
+    rolls_back_to: str | None = None
+    """Version that is to be the champion again; None: nothing is taken back."""
     new_rows: int
     """Matured outcomes that the champion has not learned from."""
     diagnosis_digest: str
     probe_digest: str | None
+    probation_digest: str | None = None
     policy_digest: str
-    """Digest of the definition's `monitoring` and `retraining` sections."""
+    """Digest of the rules of the definition that decided; the rules themselves are in the terms."""
     past_digest: str
     """Digest of the earlier nights it looked at."""
     evidence_uri: str = ""

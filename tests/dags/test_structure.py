@@ -30,11 +30,13 @@ EDGES = {
     "flight_delays.rollback": {"rollback": set()},
     "flight_delays.pause_rollout": {"pause_rollout": set()},
     "flight_delays.monitoring": {
-        "collect": {*CHECKS, "triage", "probe", "decide"},
+        "collect": {*CHECKS, "triage", "probe", "compare", "decide"},
         **{check: {"triage", "decide"} for check in CHECKS},
         "triage": {"probe", "decide"},
         "probe": {"decide"},
-        "decide": {"due", "tell"},
+        "compare": {"decide"},
+        "decide": {"due", "tell", "roll_back"},
+        "roll_back": set(),
         "due": {"trigger"},
         "trigger": set(),
         "tell": set(),
@@ -112,6 +114,7 @@ def test_the_assets_tell_the_story(dags):
     assert outlets["flight_delays.rollback", "rollback"] == ["flight_delays.champion"]
     assert outlets["flight_delays.pause_rollout", "pause_rollout"] == []
     assert outlets["flight_delays.monitoring", "decide"] == ["flight_delays.decisions"]
+    assert outlets["flight_delays.monitoring", "roll_back"] == ["flight_delays.champion"]
     collect = dags["flight_delays.monitoring"].get_task("collect")
     assert [asset.name for asset in collect.inlets] == ["flight_delays.predictions"]
 

@@ -76,6 +76,21 @@ def features_to_score(run: Run, validated: ValidatedSnapshot, champion: Champion
     return _features_as_released(run, validated, released, first_day)
 
 
+def features_to_look_back(run: Run, replaced: ChampionVersion, first_day: date) -> FeatureSet:
+    """Return the features of some days as the release before the champion would have been asked with them.
+
+    Raises:
+        FeatureError: Its features cannot be built from today's tables.
+        UndecidedError: No decision record vouches for its bytes.
+        DigestMismatchError: Its bundle is not the one that was decided on.
+    """
+    from evergreen.connect.learning import validated_tonight
+    from evergreen.stages.score import released_features
+
+    released = released_features(replaced, run.settings)
+    return _features_as_released(run, validated_tonight(run), released, first_day)
+
+
 def publish_online_inputs(run: Run, validated: ValidatedSnapshot, champion: ChampionVersion) -> Materialized:
     """Publish what the gateway needs to answer with the champion, and with what may answer beside it or in its place.
 

@@ -20,9 +20,14 @@ def features_to_learn_from(run: Run, validated: ValidatedSnapshot) -> FeatureSet
 
 def features_of_tonight(run: Run) -> FeatureSet:
     """Take in, check and compute what a refit of tonight would learn from; what another DAG did already is found done."""
+    return features_to_learn_from(run, validated_tonight(run))
+
+
+def validated_tonight(run: Run) -> ValidatedSnapshot:
+    """Take in and check what there is tonight; what another DAG did already is found done."""
     from evergreen.connect.connections import connection_url
     from evergreen.stages.ingest import ingest
     from evergreen.stages.validate import validate
 
     snapshot = ingest(run.definition, run.settings, run.as_of, resolve_connection=connection_url)
-    return features_to_learn_from(run, validate(run.definition, snapshot, run.settings))
+    return validate(run.definition, snapshot, run.settings)

@@ -94,22 +94,50 @@ def probe(collected: XCom, triaged: XCom) -> XCom:
     return stage(run.definition, night, features, run.settings, alarmed=alarmed, force=run.force).to_xcom()
 
 
+@task
+def compare(collected: XCom) -> XCom:
+    """Hold a new champion against the release that it replaced, on what came true since; skipped where no look is due."""
+    from evergreen.connect.probation import compare_releases
+    from evergreen.connect.run import current_run
+    from evergreen.connect.skipping import skipped
+    from evergreen.results import Collected
+
+    compared = compare_releases(current_run(), Collected.from_xcom(collected))
+    if compared is None:
+        raise skipped("no look at a new champion is due tonight")
+    return compared.to_xcom()
+
+
 @task(trigger_rule="none_failed_min_one_success")
-def decide(collected: XCom, checked: list[XCom], triaged: XCom, probed: XCom | None) -> XCom:
+def decide(collected: XCom, checked: list[XCom], triaged: XCom, probed: XCom | None, compared: XCom | None) -> XCom:
     """Decide what is done tonight, and keep the decision with its reasons, also when it is to do nothing."""
     from evergreen.connect.night_page import draw_night, night_page_uri
     from evergreen.connect.run import current_run
     from evergreen.registry.nights import NightStore
-    from evergreen.results import CheckedNight, Collected, Probed, Triaged
+    from evergreen.results import CheckedNight, Collected, ComparedReleases, Probed, Triaged
     from evergreen.stages.retrain import decide as stage
 
     run, night, cause = current_run(), Collected.from_xcom(collected), Triaged.from_xcom(triaged)
     measured = Probed.from_xcom(probed) if probed else None
-    decided = stage(run.definition, night, cause, measured, run.settings, report_uri=night_page_uri(run))
+    beside = ComparedReleases.from_xcom(compared) if compared else None
+    decided = stage(run.definition, night, cause, measured, run.settings, compared=beside, report_uri=night_page_uri(run))
     kept = NightStore(run.settings.database_url).get(decided.decision_id)
     if kept is not None:
-        draw_night(run, night, [CheckedNight.from_xcom(each) for each in checked], cause, measured, kept)
+        draw_night(run, night, [CheckedNight.from_xcom(each) for each in checked], cause, measured, beside, kept)
     return decided.to_xcom()
+
+
+@task
+def roll_back(decided: XCom) -> XCom:
+    """Make the release before the champion again, where tonight's decision says so; skipped where it does not."""
+    from evergreen.connect.probation import take_back
+    from evergreen.connect.run import current_run
+    from evergreen.connect.skipping import skip_unless
+    from evergreen.results import Decided
+
+    tonight = Decided.from_xcom(decided)
+    skip_unless(tonight.rolls_back_to is not None, f"nothing is taken back tonight: {tonight.action}")
+    return take_back(current_run(), tonight).to_xcom()
 
 
 @task

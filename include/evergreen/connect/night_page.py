@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from evergreen.connect.run import Run
     from evergreen.files import Files
     from evergreen.observation import NightDecision, Observation
-    from evergreen.results import CheckedNight, Collected, Probed, Triaged
+    from evergreen.results import CheckedNight, Collected, ComparedReleases, Probed, Triaged
     from evergreen.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -35,11 +35,12 @@ def draw_night(
     checked: Sequence[CheckedNight],
     triaged: Triaged,
     probed: Probed | None,
+    compared: ComparedReleases | None,
     decision: NightDecision,
 ) -> None:
     """Write a night's page; a page that cannot be drawn is logged, and the decision stands."""
     try:
-        _draw(run, collected, checked, triaged, probed, decision)
+        _draw(run, collected, checked, triaged, probed, compared, decision)
     except Exception:
         _log.exception("the page of the night could not be drawn; its decision %s stands", decision.action)
 
@@ -50,18 +51,21 @@ def _draw(
     checked: Sequence[CheckedNight],
     triaged: Triaged,
     probed: Probed | None,
+    compared: ComparedReleases | None,
     decision: NightDecision,
 ) -> None:
     from evergreen.files import Files
-    from evergreen.observation import CheckKind, Diagnosis, ProbeMeasurement
+    from evergreen.observation import CheckKind, Diagnosis, ProbationMeasurement, ProbeMeasurement
     from evergreen.reports.monitoring_report import render_monitoring_page
     from evergreen.tables.night_files import read_evidence
     from evergreen.tables.observations import read_observation
 
     files = Files.from_settings(run.settings)
-    probe = None
+    probe = probation = None
     if probed is not None:
         probe = read_evidence(ProbeMeasurement, probed.measurement_uri, probed.measurement_digest, files)
+    if compared is not None:
+        probation = read_evidence(ProbationMeasurement, compared.measurement_uri, compared.measurement_digest, files)
     drawn = next((each.evidently_uri for each in checked if each.evidently_uri), "")
     answers = next((each.answers_uri for each in checked if each.answers_uri), "")
     page = render_monitoring_page(
@@ -70,6 +74,7 @@ def _draw(
         as_of=run.as_of.astimezone(run.definition.schedule.zone),
         diagnosis=read_evidence(Diagnosis, triaged.diagnosis_uri, triaged.diagnosis_digest, files),
         probe=probe,
+        probation=probation,
         decision=decision,
         history=_history(run.settings, decision, files),
         probabilities=_probabilities(collected, files),

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Rollout = Literal["direct", "shadow", "canary", "blue_green"]
+FEWEST_DAYS = 5
+"""Days of a comparison below which its bounds say nothing."""
 
 
 class Approval(Section):
@@ -96,6 +98,45 @@ class Trial(Section):
                 )
 
 
+class Probation(Section):
+    """A new champion beside the one it replaced, on what came true since. Worse beyond doubt, it is taken back."""
+
+    enabled: bool = True
+    """False: compare, decide and tell as if, but take nothing back."""
+    look_after_days: tuple[Annotated[int, Field(ge=1)], ...] = (14, 21, 28)
+    """Days since the release, all of them matured, on which both are compared; one look for each number. None: no probation."""
+    minimum_effect: float = Field(0.005, ge=0)
+    """Smallest loss of the gate's primary metric that is worth going back for, in the metric's unit."""
+    confidence: float = Field(0.99, gt=0.5, lt=1)
+    """How sure it must be that the new champion is worse at all, over all looks together: one as good as the one before is
+    taken back by chance at most so rarely."""
+
+    @property
+    def confidence_of_a_look(self) -> float:
+        """Confidence of each look, so that all of them together are as sure as is asked for (Bonferroni)."""
+        return 1.0 - (1.0 - self.confidence) / max(len(self.look_after_days), 1)
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield a look at too few days, and one that does not come after the one before."""
+        for place, days in enumerate(self.look_after_days):
+            if days < FEWEST_DAYS:
+                yield Mistake(
+                    ("look_after_days", place),
+                    "the look comes too soon: days are the independent units",
+                    spell(days),
+                    f"at least {FEWEST_DAYS}",
+                )
+        for place, (before, days) in enumerate(pairwise(self.look_after_days), start=1):
+            if days <= before:
+                yield Mistake(
+                    ("look_after_days", place),
+                    "a look must come after the one before",
+                    f"{spell(days)} after {spell(before)}",
+                    "numbers that grow",
+                    rests_on=(("look_after_days", place - 1),),
+                )
+
+
 ALL_AT_ONCE = (RolloutStep(share=1.0),)
 DEFAULT_STEPS: dict[Rollout, tuple[RolloutStep, ...]] = {
     "direct": (),
@@ -116,6 +157,8 @@ class ReleasePlan(Section):
     """How the challenger is tried out on live requests; not for `direct`."""
     approval: Approval | None = None
     """Ask a person before a release; none: the gate's verdict is enough."""
+    probation: Probation = Probation()
+    """How long the one before stays beside a new champion, and what takes the new one back."""
     smoke_rows: int = Field(200, ge=1)
     """Stored rows that a fresh process must answer as before."""
     smoke_tolerance: float = Field(1e-6, ge=0)

@@ -128,6 +128,12 @@ class DecisionStore:
         with self._database.reading() as connection:
             return find_decision(connection, decision_id)
 
+    def beginning_with(self, id_prefix: str) -> tuple[DecisionRecord, ...]:
+        """Return the records whose id begins so, two at most: more than one is one too many."""
+        query = select(decisions).where(decisions.c.id.startswith(id_prefix, autoescape=True)).limit(2)
+        with self._database.reading() as connection:
+            return tuple(DecisionRecord._from_row(row) for row in connection.execute(query).mappings())
+
     def latest(self, model: str) -> DecisionRecord | None:
         """Return a model's newest record, None before the first."""
         return next(iter(self.list(model, limit=1)), None)

@@ -1,7 +1,7 @@
 """What monitoring decided, night by night; which of its trainings have arrived; which days are set aside.
 
 A night may be decided more than once, because its run was repeated. The same evidence finds the decision that is kept. Other
-evidence adds a revision, unless a kept one says retrain: a training may have begun, so that one stands. Rows are added and
+evidence adds a revision, unless a kept one says retrain or rollback: it may have begun, so that one stands. Rows are added and
 never changed, and the primary key (model, as-of, revision) lets one of several writers through.
 """
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _NOT_IN_ID = ("revision", "evidence_uri", "report_uri", "recorded_at")
 """How often and where a decision was written down is no part of what was decided."""
+_SINCE_VERSION_5 = ("rolls_back_to", "probation_digest")
+"""Fields that older decisions lack: where they say nothing they are no part of an id, which stays what it was."""
+_ACTED = (Action.RETRAIN, Action.ROLLBACK)
 
 
 class Arrival(Result):
@@ -40,7 +43,8 @@ class Arrival(Result):
 def decision_id(decision: NightDecision) -> str:
     """Return a decision's id: the digest of all that was decided and what it rests on."""
     utc = decision.model_copy(update={"as_of": decision.as_of.astimezone(UTC)})
-    return digest_json(utc.model_dump(mode="json", exclude=set(_NOT_IN_ID)))
+    values = utc.model_dump(mode="json", exclude=set(_NOT_IN_ID))
+    return digest_json({name: value for name, value in values.items() if value is not None or name not in _SINCE_VERSION_5})
 
 
 class NightStore:
@@ -74,19 +78,24 @@ class NightStore:
         with self._database.reading() as connection:
             return _find(connection, decision_id)
 
-    def nights(self, model: str, before: datetime, limit: int) -> list[PastNight]:
+    def beginning_with(self, id_prefix: str) -> tuple[NightDecision, ...]:
+        """Return the decisions whose id begins so, two at most: more than one is one too many."""
+        return tuple(self._read(select(nights).where(nights.c.id.startswith(id_prefix, autoescape=True)).limit(2)))
+
+    def nights(self, model: str, before: datetime, limit: int, *, known_at: datetime | None = None) -> list[PastNight]:
         """Return what was decided in the nights before a moment, newest first; of each night its newest revision.
 
         Args:
             model: Name of the model.
             before: Nights with this as-of or a later one are left out.
             limit: Most nights wanted, the newest ones.
+            known_at: Only what had been recorded before this moment, by the wall clock; default all.
 
         Raises:
             DigestMismatchError: A row was changed.
             StoreUnavailableError: The database did not answer.
         """
-        query = _standing(model).where(nights.c.as_of < before).order_by(nights.c.as_of.desc()).limit(limit)
+        query = _standing(model, known_at).where(nights.c.as_of < before).order_by(nights.c.as_of.desc()).limit(limit)
         return [PastNight.of(decision, decision_id(decision)) for decision in self._read(query)]
 
     def latest(self, model: str) -> NightDecision | None:
@@ -209,8 +218,8 @@ def _record(connection: Connection, decision: NightDecision) -> NightDecision:
     new_id = decision_id(decision)
     same_night = (nights.c.model == decision.model) & (nights.c.as_of == decision.as_of)
     kept = _read(connection, select(nights).where(same_night).order_by(nights.c.revision))
-    # A training may have begun: nothing that is found out later changes what this night has done.
-    for standing in (*(k for k in kept if k.action is Action.RETRAIN), *(k for k in kept if decision_id(k) == new_id)):
+    # A training or a rollback may have begun: nothing that is found out later changes what this night has done.
+    for standing in (*(k for k in kept if k.action in _ACTED), *(k for k in kept if decision_id(k) == new_id)):
         return standing
     stamped = decision.model_copy(update={"revision": len(kept) + 1, "recorded_at": datetime.now(UTC)})
     moments = {"as_of": stamped.as_of, "recorded_at": stamped.recorded_at}
@@ -219,9 +228,11 @@ def _record(connection: Connection, decision: NightDecision) -> NightDecision:
     return stamped
 
 
-def _standing(model: str) -> Select[tuple[object, ...]]:
-    """Select the newest revision of each night of a model."""
+def _standing(model: str, known_at: datetime | None = None) -> Select[tuple[object, ...]]:
+    """Select the newest revision of each night of a model, of those that had been recorded before a moment."""
     newest = select(nights.c.as_of, func.max(nights.c.revision).label("revision")).where(nights.c.model == model)
+    if known_at is not None:
+        newest = newest.where(nights.c.recorded_at < known_at)
     last = newest.group_by(nights.c.as_of).subquery()
     matches = (nights.c.as_of == last.c.as_of) & (nights.c.revision == last.c.revision)
     return select(nights).join(last, matches).where(nights.c.model == model)

@@ -29,8 +29,8 @@ from sqlalchemy import (
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Dialect
 
-SCHEMA_VERSION = 4
-"""2 brought the tables of monitoring, alerts and events; 3 that of online inputs; 4 that of rollouts."""
+SCHEMA_VERSION = 5
+"""2 brought the tables of monitoring, alerts and events; 3 that of online inputs; 4 that of rollouts; 5 the way back."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -143,9 +143,11 @@ nights = Table(
     Column("faulty_days", JSON, nullable=False),
     Column("probed", Boolean, nullable=False),
     Column("starts_training", Boolean, nullable=False),
+    Column("rolls_back_to", String(32)),
     Column("new_rows", Integer, nullable=False),
     Column("diagnosis_digest", String(64), nullable=False),
     Column("probe_digest", String(64)),
+    Column("probation_digest", String(64)),
     Column("policy_digest", String(64), nullable=False),
     Column("past_digest", String(64), nullable=False),
     Column("evidence_uri", Text, nullable=False),
@@ -287,10 +289,22 @@ def bring_up_to_date(connection: Connection) -> None:
     if present is not None and present >= SCHEMA_VERSION:
         return
     metadata.create_all(connection)
+    _add_missing_columns(connection)
     guard = {"sqlite": _guard_sqlite, "postgresql": _guard_postgresql}[connection.dialect.name]
     guard(connection)
     note = schema_versions.insert() if present is None else schema_versions.update()
     connection.execute(note.values(version=SCHEMA_VERSION))
+
+
+def _add_missing_columns(connection: Connection) -> None:
+    """Give the tables of an earlier version the columns that came since; rows of then have no value there."""
+    quote = connection.dialect.identifier_preparer.quote
+    for table in metadata.sorted_tables:
+        present = {column["name"] for column in inspect(connection).get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in present:
+                kind = column.type.compile(connection.dialect)
+                connection.execute(text(f"ALTER TABLE {quote(table.name)} ADD COLUMN {quote(column.name)} {kind}"))
 
 
 def _guard_sqlite(connection: Connection) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from evergreen.observation import Diagnosis, Finding, NightDecision, Observation, ProbeMeasurement
+    from evergreen.observation import Diagnosis, Finding, NightDecision, Observation, ProbationMeasurement, ProbeMeasurement
 
 _ORDER = (Severity.CRITICAL, Severity.WARNING, Severity.UNKNOWN, Severity.OK)
 _TONES = {Severity.CRITICAL: "bad", Severity.WARNING: "warn", Severity.UNKNOWN: "plain", Severity.OK: "good"}
@@ -30,6 +30,7 @@ _WORDS = {
 }
 _ACTIONS = {
     Action.RETRAIN: ("warn", "↻", "Retrain"),
+    Action.ROLLBACK: ("warn", "↩", "Roll back"),
     Action.QUARANTINE: ("aside", "◐", "Quarantine"),
     Action.WAIT: ("plain", "…", "Wait"),
     Action.LOG: ("good", "✓", "Nothing to do"),
@@ -41,6 +42,7 @@ _CAUSES = {
     Cause.CONCEPT_DRIFT: "the same rows come true otherwise",
     Cause.LABELS_IMMATURE: "something moved; the labels that would tell are not there yet",
     Cause.SERVICE_FAULT: "a fault of the service",
+    Cause.WORSE_RELEASE: "the champion is worse than the release before it",
 }
 _TITLES = {
     CheckKind.QUALITY: "Quality of the data",
@@ -70,6 +72,7 @@ def render_monitoring_page(
     as_of: datetime,
     diagnosis: Diagnosis | None = None,
     probe: ProbeMeasurement | None = None,
+    probation: ProbationMeasurement | None = None,
     decision: NightDecision | None = None,
     history: Sequence[Observation] = (),
     probabilities: Markup | None = None,
@@ -85,6 +88,7 @@ def render_monitoring_page(
         as_of: The night, in the definition's time zone.
         diagnosis: What triage made of it.
         probe: What the probe measured.
+        probation: What the champion was measured to be worth beside the release that it replaced.
         decision: What was decided.
         history: Observations of performance of earlier nights, in any order; tonight's may be among them.
         probabilities: `probability_chart` of the window, where it could be drawn.
@@ -104,6 +108,7 @@ def render_monitoring_page(
         observations=observations,
         diagnosis=diagnosis,
         probe=probe,
+        probation=probation,
         decision=decision,
         verdict=_verdict(diagnosis, decision),
         reasons=told.reasons if told else (),

@@ -2,7 +2,7 @@
 
 from evergreen.results.answers import Materialized, ScoredDay
 from evergreen.results.data import Check, CheckOutcome, FeatureSet, Snapshot, TableVersion, ValidatedSnapshot
-from evergreen.results.nights import CheckedNight, Collected, Decided, Probed, Triaged
+from evergreen.results.nights import CheckedNight, Collected, ComparedReleases, Decided, Probed, Triaged
 from evergreen.results.releases import (
     Candidate,
     ChampionVersion,
@@ -23,6 +23,7 @@ __all__ = [
     "CheckOutcome",
     "CheckedNight",
     "Collected",
+    "ComparedReleases",
     "Decided",
     "Evaluation",
     "FeatureSet",

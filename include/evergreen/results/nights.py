@@ -20,6 +20,8 @@ class Collected(Result):
     """The release that is watched; None before the first."""
     released_at: AwareDatetime | None
     """When it became champion, by the as-of of its decision."""
+    replaced: ChampionVersion | None = None
+    """The release that it replaced; None for a first champion, and for one that a rollback brought back."""
     first_day: date
     last_day: date
     """The newest complete days, as many as `monitoring.window`."""
@@ -104,6 +106,21 @@ class Probed(Result):
     seconds: float
 
 
+class ComparedReleases(Result):
+    """Whether a new champion has answered worse than the release that it replaced would have."""
+
+    model: str
+    as_of: AwareDatetime
+    version: str
+    replaced_version: str
+    improvement: float | None
+    """Positive: the new one is better."""
+    lower: float | None
+    upper: float | None
+    measurement_uri: str
+    measurement_digest: str
+
+
 class Decided(Result):
     """What is done tonight."""
 
@@ -116,5 +133,7 @@ class Decided(Result):
     severity: str
     reasons: tuple[str, ...]
     starts_training: bool
+    rolls_back_to: str | None = None
+    """Version that is to be the champion again."""
     """False too where `retraining.enabled` is false."""
     report_uri: str

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from evergreen.digests import digest_bytes
 from evergreen.errors import DigestMismatchError
 from evergreen.files import join_uri
-from evergreen.observation import Evidence
+from evergreen.observation import Evidence, NightTerms
 from evergreen.tables.addresses import night_folder
 
 if TYPE_CHECKING:
@@ -36,6 +36,25 @@ def keep_evidence(value: Evidence, name: str, settings: Settings, files: Files) 
     uri = evidence_uri(night_folder(settings, value.model, value.as_of), name, digest)
     files.write_bytes(uri, data)
     return uri, digest
+
+
+def keep_terms(terms: NightTerms, decision_id: str, settings: Settings, files: Files) -> None:
+    """Write the terms of a decision, under the decision's id: deciding again on other terms gives another id.
+
+    Raises:
+        StoreUnavailableError: The store did not answer.
+    """
+    folder = night_folder(settings, terms.model, terms.as_of)
+    files.write_bytes(evidence_uri(folder, terms.word, decision_id), terms.to_bytes())
+
+
+def read_terms(folder: str, decision_id: str, files: Files) -> NightTerms:
+    """Read the terms of a decision back.
+
+    Raises:
+        FileNotFoundError: They are gone; nights that were decided before terms were kept have none.
+    """
+    return NightTerms.from_bytes(files.read_bytes(evidence_uri(folder, NightTerms.word, decision_id)))
 
 
 def read_evidence(kind: type[Kept], uri: str, digest: str, files: Files) -> Kept:

@@ -3,7 +3,7 @@
 import pytest
 from rich.console import Console
 
-from evergreen.cli.decisions import _replay_trials
+from evergreen.cli.replay import _replay_trials
 from evergreen.files import Files
 from evergreen.settings import Settings
 from evergreen.stages.rollout import decide

@@ -126,9 +126,11 @@ class TestId:
             {"faulty_days": (date(2013, 1, 1),)},
             {"probed": True},
             {"starts_training": True},
+            {"rolls_back_to": "2"},
             {"new_rows": 101},
             {"diagnosis_digest": "1" * 32},
             {"probe_digest": "1" * 32},
+            {"probation_digest": "1" * 32},
             {"policy_digest": "1" * 32},
             {"past_digest": "1" * 32},
         ],
@@ -139,8 +141,8 @@ class TestId:
     def test_every_field_is_either_in_it_or_left_out_on_purpose(self):
         left_out = {"format", "revision", "evidence_uri", "report_uri", "recorded_at"}
         tried = {"model", "as_of", "release_version", "bundle_digest", "cause", "action", "severity", "reasons", "alarms"}
-        tried |= {"faulty_days", "probed", "starts_training", "new_rows"}
-        tried |= {f"{name}_digest" for name in ("diagnosis", "probe", "policy", "past")}
+        tried |= {"faulty_days", "probed", "starts_training", "rolls_back_to", "new_rows"}
+        tried |= {f"{name}_digest" for name in ("diagnosis", "probe", "probation", "policy", "past")}
         assert set(NightDecision.model_fields) == left_out | tried
 
     def test_the_clock_on_which_the_moment_was_written_is_not(self):

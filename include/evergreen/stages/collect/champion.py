@@ -28,6 +28,8 @@ class Reign:
     decision_id: str
     since: datetime
     """From this as-of on."""
+    replaced: str | None = None
+    """The version before it, for a promotion."""
 
 
 def reigns(moves: Sequence[ReleaseEvent], decided: Mapping[str, datetime]) -> list[Reign]:
@@ -48,7 +50,8 @@ def reigns(moves: Sequence[ReleaseEvent], decided: Mapping[str, datetime]) -> li
         if promotion is None or promotion.decision_id not in decided:
             raise _undecided(move)
         since = decided[promotion.decision_id] + (move.happened_at - promotion.happened_at)
-        found.append(Reign(move.version, move.decision_id, since))
+        replaced = move.previous_version if move.action == "promote" else None
+        found.append(Reign(move.version, move.decision_id, since, replaced))
     return found
 
 

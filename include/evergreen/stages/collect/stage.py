@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 STAGE = "collect"
 _ADDRESSES = {"predictions_uri", "predictions_version", "outcomes_uri", "outcomes_version", "digest"}
+_NOT_LOOKED_AT = {"replaced"}
+"""Who was champion before is no part of what the checks look at."""
 _OF_THE_GATEWAY = {"answers", "served_uri", "served_version", "slice_columns"}
 
 
@@ -149,6 +151,7 @@ class _Night:
             as_of=self.work.as_of,
             champion=champion,
             released_at=since,
+            replaced=self._vouched(self.reign.replaced) if self.reign else None,
             first_day=first,
             last_day=last,
             **asdict(answered),
@@ -167,13 +170,16 @@ class _Night:
         return collected.model_copy(update={"digest": self._digest(collected, ours)})
 
     def _champion(self) -> ChampionVersion | None:
-        if self.reign is None:
+        return self._vouched(self.reign.version) if self.reign else None
+
+    def _vouched(self, version: str | None) -> ChampionVersion | None:
+        if version is None:
             return None
         registry = ReleaseRegistry(self.settings)
-        champion = registry.version(self.definition.name, self.reign.version)
-        if champion is not None:
-            registry.vouch(champion)
-        return champion
+        found = registry.version(self.definition.name, version)
+        if found is not None:
+            registry.vouch(found)
+        return found
 
     def _set_aside(self) -> tuple[date, ...]:
         """Return what earlier nights set aside; tonight's own decision, if there is one already, is about what tonight sees."""
@@ -202,7 +208,7 @@ class _Night:
         said = [KEY, EVENT_TIME, "probability", "decision", "release_version", "bundle_digest", DAY]
         return digest_json(
             {
-                "night": collected.model_dump(mode="json", exclude=_ADDRESSES | _OF_THE_GATEWAY),
+                "night": collected.model_dump(mode="json", exclude=_ADDRESSES | _OF_THE_GATEWAY | _NOT_LOOKED_AT),
                 "said": digest_table(ours.select(said)),
                 "outcomes": digest_table(outcomes.select([DAY, KEY, LABEL])),
             }

@@ -9,12 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from evergreen.digests import digest_json, digest_table
-from evergreen.measurement import direction
 from evergreen.predictors.threshold import decision_threshold
 from evergreen.stages.probe.refit import refit_probabilities
-from evergreen.statistics.clusters import remembered
-from evergreen.statistics.measures import measure_by_cluster
-from evergreen.statistics.paired_cluster_bootstrap import Interval, paired_cluster_bootstrap
+from evergreen.statistics.paired_cluster_bootstrap import Interval
+from evergreen.statistics.paired_measures import Answered, PairedMeasures, paired_measures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,10 +23,7 @@ if TYPE_CHECKING:
     from evergreen.definitions.gate import Gate
     from evergreen.definitions.retraining import Probe
     from evergreen.definitions.training import Training
-    from evergreen.predictors.arrays import Vector
     from evergreen.stages.probe.refit import Recipe
-    from evergreen.statistics.clusters import ClusterStatistic
-    from evergreen.statistics.rows import Floats
 
 
 class Improvement(NamedTuple):
@@ -87,15 +82,21 @@ def probe_improvement(
         )
     found = _UNKNOWN
     if answers is not None:
-        found = _compare(
-            judged, answers, training=training, gate=gate, confidence=confidence, champion_threshold=champion_threshold
+        found = paired_measures(
+            judged["_label"].to_numpy(dtype=np.float64),
+            judged["_day"].to_list(),
+            Answered(judged["probability"].to_numpy(dtype=np.float64), champion_threshold),
+            Answered(answers, decision_threshold(training.costs)),
+            gate=gate,
+            costs=training.costs,
+            confidence=confidence,
         )
     return Improvement(
-        champion=_finite(found.champion),
-        refit=_finite(found.refit),
-        improvement=_finite(found.interval.estimate),
-        lower=_finite(found.interval.lower),
-        upper=_finite(found.interval.upper),
+        champion=_finite(found.first),
+        refit=_finite(found.second),
+        improvement=_finite(found.improvement.estimate),
+        lower=_finite(found.improvement.lower),
+        upper=_finite(found.improvement.upper),
         training_rows=len(train),
         probe_rows=len(judged),
         probe_days=judged["_day"].nunique(),
@@ -106,34 +107,7 @@ def probe_improvement(
     )
 
 
-class _Compared(NamedTuple):
-    champion: float
-    refit: float
-    interval: Interval
-
-
-_UNKNOWN = _Compared(math.nan, math.nan, Interval(math.nan, math.nan, math.nan, math.nan))
-
-
-def _compare(
-    judged: pd.DataFrame, answers: Vector, *, training: Training, gate: Gate, confidence: float, champion_threshold: float
-) -> _Compared:
-    label = judged["_label"].to_numpy(dtype=np.float64)
-    days, clusters = np.unique(judged["_day"].to_numpy(), return_inverse=True)
-
-    def prepare(probabilities: Vector, threshold: float) -> ClusterStatistic:
-        rows = (label, probabilities, clusters.astype(np.int64))
-        return remembered(measure_by_cluster(gate.primary.metric, *rows, threshold=threshold, costs=training.costs))
-
-    refit = prepare(answers, decision_threshold(training.costs))
-    champion = prepare(judged["probability"].to_numpy(dtype=np.float64), champion_threshold)
-    sign, once = direction(gate.primary.metric), np.ones((1, len(days)))
-
-    def improvement(counts: Floats) -> Floats:
-        return sign * (refit(counts) - champion(counts))
-
-    interval = paired_cluster_bootstrap(improvement, len(days), confidence=confidence, resamples=gate.resamples, seed=gate.seed)
-    return _Compared(float(champion(once)[0]), float(refit(once)[0]), interval)
+_UNKNOWN = PairedMeasures(math.nan, math.nan, Interval(math.nan, math.nan, math.nan, math.nan))
 
 
 def _finite(value: float) -> float | None:

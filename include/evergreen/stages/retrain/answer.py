@@ -1,4 +1,4 @@
-"""What the probe answered: yes, no, or nothing that could be relied on."""
+"""What a comparison answered: yes, no, or nothing that could be relied on."""
 
 from __future__ import annotations
 
@@ -11,15 +11,23 @@ from evergreen.observation import Cause
 if TYPE_CHECKING:
     from evergreen.definitions.monitoring import Performance
     from evergreen.definitions.retraining import Probe
-    from evergreen.observation import Diagnosis, ProbeMeasurement
+    from evergreen.observation import Diagnosis, ProbationMeasurement, ProbeMeasurement
 
 
 class Answer(NamedTuple):
-    """Would a refit have beaten the champion?"""
+    """Would a refit have beaten the champion? Is it worse than the release that it replaced?"""
 
     yes: bool | None
     """None: it could not be told."""
     reason: str
+
+
+class Size(NamedTuple):
+    """How much a comparison rests on."""
+
+    rows: int
+    days: int
+    positives: int
 
 
 def judge_probe(diagnosis: Diagnosis, probe: ProbeMeasurement | None, rules: Probe, sizes: Performance) -> Answer:
@@ -36,16 +44,16 @@ def judge_probe(diagnosis: Diagnosis, probe: ProbeMeasurement | None, rules: Pro
     """
     if probe is None:
         return Answer(None, "A probe was wanted and has not answered.")
-    if _about(probe) != _about(diagnosis):
+    if not is_about(probe, diagnosis):
         return Answer(None, "The probe is of another night or another release.")
     alarmed = diagnosis.cause is Cause.CONCEPT_DRIFT
     wanted = rules.confidence_when(alarmed=alarmed)
     if probe.confidence != wanted:
         return Answer(None, f"The probe was measured with {probe.confidence:g} confidence, not {wanted:g}.")
-    short = _too_little(probe, sizes)
+    short = too_little(Size(probe.probe_rows, probe.probe_days, probe.probe_positives), sizes)
     if short:
-        return Answer(None, short)
-    improvement, lower = _known(probe.improvement), _known(probe.lower)
+        return Answer(None, f"The probe has too little to judge on: {short}.")
+    improvement, lower = known(probe.improvement), known(probe.lower)
     if improvement is None or lower is None:
         return Answer(None, "Whether a refit would have helped could not be measured.")
     held = improvement if alarmed else lower
@@ -53,28 +61,37 @@ def judge_probe(diagnosis: Diagnosis, probe: ProbeMeasurement | None, rules: Pro
     return Answer(yes, _sentence(probe, improvement, lower, rules, yes=yes, unasked=not alarmed))
 
 
-def _about(value: ProbeMeasurement | Diagnosis) -> tuple[object, ...]:
-    return (value.model, value.as_of, value.release_version, value.bundle_digest)
+def is_about(value: ProbeMeasurement | ProbationMeasurement, diagnosis: Diagnosis) -> bool:
+    """Return whether a measurement is of the night and of the release that were diagnosed."""
+    subjects = [(each.model, each.as_of, each.release_version, each.bundle_digest) for each in (value, diagnosis)]
+    return subjects[0] == subjects[1]
 
 
-def _known(value: float | None) -> float | None:
+def known(value: float | None) -> float | None:
+    """Return a finite number, or None."""
     return value if value is not None and math.isfinite(value) else None
 
 
-def _too_little(probe: ProbeMeasurement, sizes: Performance) -> str | None:
-    for found, least, what in (
-        (probe.probe_rows, sizes.min_rows, "matured rows"),
-        (probe.probe_days, sizes.min_days, "matured days"),
-        (min(probe.probe_positives, probe.probe_rows - probe.probe_positives), sizes.min_positives, "rows of either answer"),
+def too_little(size: Size, least: Performance) -> str | None:
+    """Return in words what there is too little of to judge on; None where there is enough."""
+    for found, asked, what in (
+        (size.rows, least.min_rows, "matured rows"),
+        (size.days, least.min_days, "matured days"),
+        (min(size.positives, size.rows - size.positives), least.min_positives, "rows of either answer"),
     ):
-        if not found >= least:
-            return f"The probe has too little to judge on: {found:,} {what} where {least:,} are asked for."
+        if not found >= asked:
+            return f"{found:,} {what} where {asked:,} are asked for"
     return None
+
+
+def difference(improvement: float) -> str:
+    """Return a difference in words: positive is better."""
+    return "no difference" if not improvement else f"{'better' if improvement > 0 else 'worse'} by {abs(improvement):.4f}"
 
 
 def _sentence(probe: ProbeMeasurement, improvement: float, lower: float, rules: Probe, *, yes: bool, unasked: bool) -> str:
     title = METRICS[probe.metric].title
-    change = "no difference" if not improvement else f"{'better' if improvement > 0 else 'worse'} by {abs(improvement):.4f}"
+    change = difference(improvement)
     on = f"on {probe.probe_rows:,} rows of {probe.probe_days:,} days"
     bound = f"{probe.confidence * 100:g} % lower bound {lower:.4f}"
     values = "" if probe.refit is None or probe.champion is None else f", {probe.refit:.4f} against {probe.champion:.4f}"
