@@ -7,6 +7,7 @@
     ├── SettingsError            the environment does not say where things are     (also ValueError)
     ├── RequestError             a run was asked for something it cannot do        (also ValueError)
     │   └── CallError            a call to the gateway cannot be answered as it was made
+    │       └── AccessError      a call to the gateway came with no key that allows it
     ├── DataError                the data is bad: retrying cannot help
     │   ├── LandingError         a landing file is missing or cannot be read
     │   ├── DataValidationError  an expectation of severity `fail` was not met
@@ -125,6 +126,15 @@ class CallError(RequestError):
 
     status: int = 422
     fields: tuple[FieldProblem, ...] = ()
+
+
+class AccessError(CallError):
+    """A call to the gateway came with no key that allows it."""
+
+    reason: str = ""
+    """One word for it, fit for a counter."""
+    retry_after_seconds: int = 0
+    """When the caller may ask again; 0 where waiting does not help."""
 
 
 class DataError(EvergreenError):

@@ -67,6 +67,15 @@ class Settings(BaseSettings):
     hash_key: str = Field("", repr=False)
     """Secret with which the gateway hashes personal fields; needed where a definition has `serving.personal.hash`."""
 
+    gateway_keys_file: str = ""
+    """File of the keys that open the gateway, local, made by `evergreen key new`; empty means that it asks for none."""
+
+    gateway_open: bool = False
+    """Let the gateway listen beyond this machine although it asks for no keys: only behind something that asks instead."""
+
+    gateway_key: str = Field("", repr=False)
+    """Secret key with which `evergreen status` and the demo ask a gateway that wants one."""
+
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
@@ -92,6 +101,7 @@ class Settings(BaseSettings):
             "reports_uri": _absolute(self.reports_uri) or str(home / "reports"),
             "results_uri": _absolute(self.results_uri) or str(home / "results"),
             "database_url": self.database_url or f"sqlite:///{home / 'evergreen.db'}",
+            "gateway_keys_file": _absolute(self.gateway_keys_file),
             "mlflow_tracking_uri": self.mlflow_tracking_uri or f"sqlite:///{home / 'mlflow.db'}",
         }
         for name, value in defaults.items():

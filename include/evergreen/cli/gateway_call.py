@@ -40,9 +40,11 @@ def show_gateway_answer(
     Raises:
         StackError: The gateway does not come to serve it.
     """
+    from evergreen.cli.gateway_lines import key_header
     from evergreen.cli.stack.health import loopback_session
 
     session = loopback_session()
+    session.headers.update(key_header(settings))
     _wait_until_served(session, f"{gateway_url}/models/{definition.name}", version, definition.schedule.moment(day))
     flight = _first_flight(definition, settings, day)
     address = f"{gateway_url}/models/{definition.name}/predict"

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from evergreen.settings import Settings
 
 _TIMEOUT_SECONDS = 2.0
+_NO_GOOD_KEY = (401, 403)
+
+
+def key_header(settings: Settings) -> dict[str, str]:
+    """Return the header with which a gateway is asked: the key of the settings, or none."""
+    return {"authorization": f"Bearer {settings.gateway_key}"} if settings.gateway_key else {}
 
 
 def gateway_lines(settings: Settings, model: str) -> Iterator[str]:
@@ -26,13 +32,16 @@ def gateway_lines(settings: Settings, model: str) -> Iterator[str]:
     if find_running(layout) is None:
         return
     session = loopback_session()
+    session.headers.update(key_header(settings))
     try:
         card = session.get(f"{layout.gateway_url}/models/{model}", timeout=_TIMEOUT_SECONDS)
         health = session.get(f"{layout.gateway_url}/health", timeout=_TIMEOUT_SECONDS).json()
     except (requests.RequestException, ValueError):
         yield f"[yellow]{layout.gateway_url} does not answer[/]"
         return
-    if card.ok:
+    if card.status_code in _NO_GOOD_KEY:
+        yield f"[yellow]{escape(layout.gateway_url)} wants a key that may read {escape(model)}: set EVERGREEN_GATEWAY_KEY[/]"
+    elif card.ok:
         found = card.json()
         age = f"features of {found['features_as_of']}, {found['feature_age_seconds'] / 3600:.1f} h old"
         yield escape(f"version {found['release_version']} at {layout.gateway_url}, {age}")

@@ -8,7 +8,23 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from evergreen.cli import check, days, decisions, demo, local, parity, reference, releases, replay, runs, seed, serve, status
+from evergreen.cli import (
+    backup,
+    check,
+    days,
+    decisions,
+    demo,
+    keys,
+    local,
+    parity,
+    reference,
+    releases,
+    replay,
+    runs,
+    seed,
+    serve,
+    status,
+)
 from evergreen.cli.console import show_error, show_unexpected, standard_error
 from evergreen.errors import EvergreenError
 
@@ -71,7 +87,23 @@ def options(
 
 
 # In the order of the help.
-for commands in (demo, check, seed, runs, status, decisions, replay, releases, days, parity, local, serve, reference):
+for commands in (
+    demo,
+    check,
+    seed,
+    runs,
+    status,
+    decisions,
+    replay,
+    releases,
+    days,
+    parity,
+    backup,
+    local,
+    serve,
+    keys,
+    reference,
+):
     commands.register(app)
 
 

@@ -7,13 +7,15 @@ from http import HTTPStatus
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from evergreen.errors import CallError, EvergreenError
+from evergreen.errors import AccessError, CallError, EvergreenError
+from evergreen.serving.access.guard import Guard, require
 from evergreen.serving.http import Disconnected, Headers, RequestIds, respond
 from evergreen.serving.refusals import as_refusal, refusal, refusal_body, unexpected
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from evergreen.serving.access.key_ring import HeldKey
     from evergreen.serving.gateway import Gateway
     from evergreen.serving.http import Receive, Scope, Send
 
@@ -29,22 +31,27 @@ class GatewayApp:
 
     Args:
         gateway: What answers.
+        guard: Who is let in; without it everybody who reaches the gateway.
     """
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, guard: Guard | None = None) -> None:
         self._gateway = gateway
+        self._guard = guard or Guard()
         self._ids = RequestIds()
         self._pages: Mapping[str, Callable[[], tuple[int, bytes, bytes]]] = {
             "/": gateway.docs,
             "/docs": gateway.docs,
             "/openapi.json": gateway.openapi,
-            "/health": gateway.health,
-            "/ready": gateway.ready,
-            "/ping": gateway.ready,
             "/version": gateway.version,
             "/metrics": gateway.metrics,
             "/models": gateway.models,
         }
+        self._states: Mapping[str, Callable[[bool], tuple[int, bytes, bytes]]] = {
+            "/health": gateway.health,
+            "/ready": gateway.ready,
+            "/ping": gateway.ready,
+        }
+        """Open to everybody, for load balancers; what is wrong is told to those who may know."""
         self._calls: Mapping[str, Callable[[str, Headers, Receive, str, float], Awaitable[bytes]]] = {
             "predict": gateway.predict,
             "invocations": gateway.invocations,
@@ -69,12 +76,20 @@ class GatewayApp:
             if call is None and path == "/invocations":
                 call = self._calls["invocations"]
             status: int = HTTPStatus.OK
+            state = self._states.get(path)
+            # Without a key nobody learns even which addresses there are.
+            held = self._guard.admit(headers.key) if state is None else None
             if call is not None:
+                if held is not None:
+                    require(held, model or self._gateway.only_model(), "predict")
                 _require_method(scope["method"], POST)
                 body = await call(model, headers, receive, request_id, started)
                 content_type = JSON
+            elif state is not None:
+                _require_method(scope["method"], GET)
+                status, content_type, body = state(self._guard.sees_all(headers.key))
             else:
-                status, content_type, body = self._page(path, parts, scope["method"])
+                status, content_type, body = self._page(path, parts, scope["method"], held)
         except Disconnected:
             self._gateway.count_error(model, "disconnected")
             return
@@ -84,12 +99,14 @@ class GatewayApp:
         self._gateway.count(model, status)
         await respond(send, status, content_type, body, ((b"x-request-id", request_id.encode()), *_NOT_CACHED))
 
-    def _page(self, path: str, parts: list[str], method: str) -> tuple[int, bytes, bytes]:
+    def _page(self, path: str, parts: list[str], method: str, held: HeldKey | None) -> tuple[int, bytes, bytes]:
         page = self._pages.get(path)
         if page is not None:
+            require(held, "", "read")
             _require_method(method, GET)
             return page()
         if len(parts) == 3 and parts[1] == "models" and parts[2]:
+            require(held, parts[2], "read")
             _require_method(method, GET)
             return self._gateway.model(parts[2])
         raise refusal(
@@ -113,6 +130,10 @@ class GatewayApp:
             more.append((b"allow", answer.allowed.encode()))
         if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
             more.append((b"retry-after", b"1"))
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            more.append((b"www-authenticate", b'Bearer realm="evergreen"'))
+        if isinstance(answer, AccessError) and answer.retry_after_seconds:
+            more.append((b"retry-after", b"%d" % answer.retry_after_seconds))
         await respond(send, answer.status, JSON, refusal_body(answer, request_id), tuple(more))
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -120,8 +141,10 @@ class GatewayApp:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 await self._gateway.start()
+                self._guard.start()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
+                self._guard.stop()
                 self._gateway.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
@@ -141,6 +164,8 @@ def _require_method(method: str, allowed: tuple[str, ...]) -> None:
 
 def _kind(answer: CallError, error: Exception) -> str:
     """Return a short word for a refusal: few of them, whatever callers send."""
+    if isinstance(answer, AccessError):
+        return answer.reason
     if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
         return "unavailable"
     words = {400: "not_json", 404: "not_found", 405: "method", 408: "slow", 413: "too_large", 415: "media_type"}

@@ -13,7 +13,7 @@ from evergreen.errors import CallError
 from evergreen.serving.answering import Asked, Call
 from evergreen.serving.answers import InvocationsResponse, PredictResponse, predictions
 from evergreen.serving.docs_page import docs_page
-from evergreen.serving.health import gateway_health
+from evergreen.serving.health import gateway_health, in_short
 from evergreen.serving.http import read_body, require_json
 from evergreen.serving.log import CHAMPION, PROBE, SHADOW
 from evergreen.serving.metric_text import CONTENT_TYPE, metric_text
@@ -25,6 +25,7 @@ from evergreen.serving.refusals import refusal, unknown_model
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from evergreen.serving.access.key_ring import KeyRing
     from evergreen.serving.answers import Answers
     from evergreen.serving.http import Headers, Receive
     from evergreen.serving.keeping import AnswerKeeper
@@ -52,16 +53,24 @@ class Gateway:
         keeper: What keeps them there.
         counters: What is counted.
         version: Of Evergreen.
+        keys: What opens it; none where nothing has to.
     """
 
     def __init__(
-        self, live: LiveModels, spool: AnswerSpool, keeper: AnswerKeeper, counters: WorkerMetrics, version: str
+        self,
+        live: LiveModels,
+        spool: AnswerSpool,
+        keeper: AnswerKeeper,
+        counters: WorkerMetrics,
+        version: str,
+        keys: KeyRing | None = None,
     ) -> None:
         self._live = live
         self._spool = spool
         self._keeper = keeper
         self._counters = counters
         self._version = version
+        self._keys = keys
         self._encode = msgspec.json.Encoder().encode
 
     async def start(self) -> None:
@@ -121,7 +130,7 @@ class Gateway:
         Raises:
             CallError: The request cannot be answered as it was made.
         """
-        name = model or self._only_model()
+        name = model or self.only_model()
         self._find(name)
         require_json(headers)
         body = await read_body(headers, receive)
@@ -142,14 +151,16 @@ class Gateway:
         """Describe what is served, for programs."""
         return HTTPStatus.OK, JSON, self._encode(openapi_document(self._releases(), self._version))
 
-    def health(self) -> Page:
-        """Say how the gateway is; the status is 200 as long as it answers."""
-        return HTTPStatus.OK, JSON, self._encode(gateway_health(self._live))
+    def health(self, in_full: bool) -> Page:
+        """Say how the gateway is, with or without what is wrong; the status is 200 as long as it answers."""
+        found = gateway_health(self._live, self._keys)
+        return HTTPStatus.OK, JSON, self._encode(found if in_full else in_short(found))
 
-    def ready(self) -> Page:
-        """Say whether requests should be sent here."""
-        found = gateway_health(self._live)
-        return HTTPStatus.OK if found.ready else HTTPStatus.SERVICE_UNAVAILABLE, JSON, self._encode(found)
+    def ready(self, in_full: bool) -> Page:
+        """Say whether requests should be sent here, with or without what is wrong."""
+        found = gateway_health(self._live, self._keys)
+        status = HTTPStatus.OK if found.ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return status, JSON, self._encode(found if in_full else in_short(found))
 
     def version(self) -> Page:
         """Say which Evergreen this is; MLflow's clients ask."""
@@ -222,7 +233,12 @@ class Gateway:
             remedy="try again in a moment; /health says what is missing",
         )
 
-    def _only_model(self) -> str:
+    def only_model(self) -> str:
+        """Return the one model that is served.
+
+        Raises:
+            CallError: There are several, or none.
+        """
         served = sorted(self._live.wanted)
         if len(served) == 1:
             return served[0]

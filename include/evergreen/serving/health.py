@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 if TYPE_CHECKING:
+    from evergreen.serving.access.key_ring import KeyRing
     from evergreen.serving.live_models import LiveModels
 
 
@@ -30,13 +31,22 @@ class GatewayHealth(msgspec.Struct, frozen=True):
     problems: list[HealthProblem]
 
 
-def gateway_health(models: LiveModels, now: datetime | None = None) -> GatewayHealth:
+def in_short(health: GatewayHealth) -> GatewayHealth:
+    """Return how the gateway is without what is wrong: addresses and names are not for everybody."""
+    hidden = HealthProblem("", "what is wrong is told to keys that may read every model", str(len(health.problems)), "send one")
+    return msgspec.structs.replace(health, problems=[hidden] if health.problems else [])
+
+
+def gateway_health(models: LiveModels, keys: KeyRing | None = None, now: datetime | None = None) -> GatewayHealth:
     """Return how the gateway is now."""
     now = now or datetime.now(UTC)
     problems = []
     if models.registry_problem is not None:
         error = models.registry_problem
         problems.append(HealthProblem("", f"{error.what}; answers go on with what was live last", error.found, error.remedy))
+    if keys is not None and keys.problem is not None:
+        error = keys.problem
+        problems.append(HealthProblem("", f"{error.what}; the last good keys go on", error.found, error.remedy))
     problems += [HealthProblem(m, error.what, error.found, error.remedy) for m, error in sorted(models.problems.items())]
     for model, live in sorted(models.live.items()):
         age, limit = live.feature_age_seconds(now), live.release.serving.max_feature_age.total_seconds()

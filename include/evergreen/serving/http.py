@@ -31,10 +31,10 @@ class Disconnected(Exception):
 class Headers:
     """What the gateway looks at of a request's headers."""
 
-    __slots__ = ("content_encoding", "content_length", "content_type", "is_probe", "request_id")
+    __slots__ = ("content_encoding", "content_length", "content_type", "is_probe", "key", "request_id")
 
     def __init__(self, raw: list[tuple[bytes, bytes]]) -> None:
-        self.content_type = self.content_encoding = self.content_length = self.request_id = b""
+        self.content_type = self.content_encoding = self.content_length = self.request_id = self.key = b""
         self.is_probe = False
         for name, value in raw:
             if name == b"content-type":
@@ -45,6 +45,12 @@ class Headers:
                 self.content_encoding = value
             elif name == b"x-request-id":
                 self.request_id = value
+            elif name == b"authorization":
+                # A proxy in front may have a use of its own for this header; then the key comes in the other one.
+                if not self.key and value[:7].lower() == b"bearer ":
+                    self.key = value[7:].strip()
+            elif name == b"x-api-key":
+                self.key = value.strip()
             elif name == b"x-evergreen-probe":
                 self.is_probe = value.strip() not in (b"", b"0", b"false")
 

@@ -34,6 +34,8 @@ FAMILIES: dict[str, tuple[Kind, str]] = {
     "swaps_total": ("counter", "Times that one release took another's place."),
     "model_problem": ("gauge", "1 where something keeps a model from being what the registry wants."),
     "registry_up": ("gauge", "Whether the registry answered when it was last asked."),
+    "keys": ("gauge", "Entries of the file of keys, where the gateway asks for one."),
+    "keys_file_up": ("gauge", "Whether that file can be used; if not, the last good keys go on."),
     "degraded": ("gauge", "Whether /health says degraded."),
     "answers_kept_total": ("counter", "Answers written to the spool."),
     "answers_refused_total": ("counter", "Answers that were not given because the spool is full."),

@@ -23,11 +23,14 @@ _TYPES: dict[str, dict[str, Any]] = {
 }
 _REFUSALS = {
     "400": "The body is not JSON.",
+    "401": "The gateway wants a key, and there is none or none that is good.",
+    "403": "The key does not open this model.",
     "404": "There is no such model.",
     "408": "The body did not come in time.",
     "413": "The body is too large, or holds too many rows.",
     "415": "The body is not application/json.",
     "422": "Fields are missing, unknown or of a wrong type; `fields` names each.",
+    "429": "The key is used too often; `retry-after` says when it may be again.",
     "503": "The model is being loaded, the gateway is busy, or answers cannot be kept.",
 }
 _PLAIN = {"health": "How the gateway is", "ready": "Whether every model is live", "models": "What is live"}
@@ -53,7 +56,14 @@ def openapi_document(releases: Sequence[LoadedRelease], version: str) -> dict[st
         paths[f"/{name}"] = {"get": _get(meaning, name)}
     paths["/metrics"] = {"get": _text("Counters, as Prometheus reads them", "metrics")}
     info = {"title": "Evergreen gateway", "version": version, "description": "Answers of the live release of every model."}
-    return {"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": schemas}}
+    # The empty one: a gateway without a file of keys asks for none.
+    either: list[dict[str, list[str]]] = [{"bearer": []}, {"header": []}, {}]
+    schemes = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "header": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+    }
+    components = {"schemas": schemas, "securitySchemes": schemes}
+    return {"openapi": "3.1.0", "info": info, "security": either, "paths": paths, "components": components}
 
 
 def row_schema(schema: RequestSchema) -> dict[str, Any]:
@@ -120,7 +130,9 @@ def _get(meaning: str, operation: str) -> dict[str, Any]:
     if operation == "ready":
         responses["503"] = _response("Not yet.", {"type": "object"})
     if operation.startswith("describe_"):
-        responses |= {status: _response(_REFUSALS[status], _reference("Refusal")) for status in ("404", "503")}
+        responses |= {
+            status: _response(_REFUSALS[status], _reference("Refusal")) for status in ("401", "403", "404", "429", "503")
+        }
     return {"operationId": operation, "summary": f"{meaning}.", "responses": responses}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import os
 import signal
@@ -10,13 +11,18 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from evergreen.errors import StackError
+from evergreen.errors import SettingsError, StackError
 from evergreen.files import Files
+from evergreen.serving.access.guard import Guard
+from evergreen.serving.access.key_file import read_keys
+from evergreen.serving.access.key_ring import KeyRing
+from evergreen.serving.access.rates import KeyRates
 from evergreen.serving.answering import Alone
 from evergreen.serving.app import GatewayApp
 from evergreen.serving.batching import Batcher
@@ -64,7 +70,12 @@ def serve(settings: Settings, *, host: str, port: int, workers: int = 1, models:
 
     Raises:
         StackError: The port is taken.
+        SettingsError: The file of keys cannot be used, or others than this machine could ask and no key is wanted of them.
     """
+    if settings.gateway_keys_file:
+        read_keys(Path(settings.gateway_keys_file))
+    listener = _listen(host, port)
+    _require_keys_beyond_loopback(listener, settings)
     config = uvicorn.Config(
         "evergreen.serving.server:create_app",
         factory=True,
@@ -88,7 +99,6 @@ def serve(settings: Settings, *, host: str, port: int, workers: int = 1, models:
     # Workers are new processes: they read what they need from the environment, as this one did.
     os.environ.update({f"EVERGREEN_{name.upper()}": str(value) for name, value in settings.model_dump(mode="json").items()})
     os.environ[_MODELS] = ",".join(models)
-    listener = _listen(host, port)
     shipper = _start_shipper()
     # Uvicorn stops at the first TERM and, when all is answered, raises it again for whoever was there before.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -109,14 +119,15 @@ def create_app() -> GatewayApp:
     """Make the application of one worker."""
     settings = Settings()
     models = tuple(name for name in os.environ.get(_MODELS, "").split(",") if name)
-    return GatewayApp(create_gateway(settings, models))
+    keys = _keys(settings)
+    return GatewayApp(create_gateway(settings, models, keys), Guard(keys))
 
 
-def create_gateway(settings: Settings, models: Collection[str] = ()) -> Gateway:
+def create_gateway(settings: Settings, models: Collection[str] = (), keys: KeyRing | None = None) -> Gateway:
     """Put the parts of one worker together; nothing is loaded yet."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     folder = settings.home / "gateway"
-    counters = WorkerMetrics(folder / "workers")
+    counters = WorkerMetrics(folder / "workers", keys)
     spool = AnswerSpool.open(settings)
     caches = ReleaseCaches(folder / "cache", Files.from_settings(settings))
     keeper = AnswerKeeper(spool, counters)
@@ -140,7 +151,13 @@ def create_gateway(settings: Settings, models: Collection[str] = ()) -> Gateway:
     definitions, source = DefinitionFiles(settings.definitions_dir), ReleaseSource(settings)
     trials = LiveTrials(Challengers(source, caches, load_on_trial), keep=keeper.of_both, executor=threads)
     live = LiveModels(source, caches, definitions, load=load, put_live=put_live, trials=trials, models=models)
-    return Gateway(live, spool, keeper, counters, version("evergreen"))
+    return Gateway(live, spool, keeper, counters, version("evergreen"), keys)
+
+
+def _keys(settings: Settings) -> KeyRing | None:
+    if not settings.gateway_keys_file:
+        return None
+    return KeyRing(Path(settings.gateway_keys_file), KeyRates(settings.home / "gateway" / "rates"))
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -159,6 +176,21 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
     listener.set_inheritable(True)
     return listener
+
+
+def _require_keys_beyond_loopback(listener: socket.socket, settings: Settings) -> None:
+    """Refuse to answer whoever can reach this machine, unless keys are wanted of them or it is said that it is meant so."""
+    address = listener.getsockname()[0]
+    if settings.gateway_keys_file or settings.gateway_open or ipaddress.ip_address(address).is_loopback:
+        return
+    listener.close()
+    raise SettingsError(
+        "the gateway would be open to the network",
+        found=f"it would listen on {address} and asks for no keys",
+        allowed="127.0.0.1 or ::1; or any address with EVERGREEN_GATEWAY_KEYS_FILE set",
+        remedy="make a key (evergreen key new) and set EVERGREEN_GATEWAY_KEYS_FILE; set EVERGREEN_GATEWAY_OPEN=true only where "
+        "something in front asks who is there, or no other machine can reach this one",
+    )
 
 
 def _start_shipper() -> subprocess.Popen[bytes]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from evergreen.registry.rollout_events import RolloutEvent
+    from evergreen.serving.access.key_ring import KeyRing
     from evergreen.serving.live_models import LiveModels, LiveRelease
     from evergreen.serving.live_trials import LiveTrial
     from evergreen.serving.log import AnswerSpool
@@ -46,10 +47,12 @@ class WorkerMetrics:
 
     Args:
         folder: Where workers leave their counters for each other.
+        keys: What opens the gateway; none where nothing has to.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keys: KeyRing | None = None) -> None:
         self._folder = folder
+        self._keys = keys
         self._releases: dict[tuple[str, str], ReleaseMetrics] = {}
         self.statuses: Counter[tuple[str, int]] = Counter()
         """Requests by model and HTTP status; the model is empty where none was meant."""
@@ -99,7 +102,7 @@ class WorkerMetrics:
         for live in list(models.live.values()):
             found += _of_live(live, now)
         found += [Sample("model_problem", {"model": model}, 1) for model in models.problems]
-        found += _of_worker(models, self._started)
+        found += _of_worker(models, self._keys, self._started)
         found += _of_spool(spool)
         return found
 
@@ -192,10 +195,13 @@ def _of_live_trial(trial: LiveTrial) -> Iterator[Sample]:
     yield Sample("trial_stopped", labels, float(trial.challenger.breaker.is_open))
 
 
-def _of_worker(models: LiveModels, started: float) -> Iterator[Sample]:
+def _of_worker(models: LiveModels, keys: KeyRing | None, started: float) -> Iterator[Sample]:
     yield Sample("swaps_total", {}, models.swaps)
     yield Sample("registry_up", {}, float(models.registry_problem is None and models.looks > 0))
-    yield Sample("degraded", {}, float(gateway_health(models).status != "ok"))
+    yield Sample("degraded", {}, float(gateway_health(models, keys).status != "ok"))
+    if keys is not None:
+        yield Sample("keys", {}, len(keys))
+        yield Sample("keys_file_up", {}, float(keys.problem is None))
     yield Sample("resident_memory_bytes", {}, resident_bytes())
     yield Sample("started_timestamp_seconds", {}, started)
 

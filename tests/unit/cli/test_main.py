@@ -26,6 +26,7 @@ COMMANDS = (
     "readmit",
     "up",
     "serve",
+    "key",
     "down",
     "demo",
     "doctor",
