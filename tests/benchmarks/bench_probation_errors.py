@@ -1,6 +1,6 @@
-"""How often probation is wrong: `python tests/benchmarks/bench_probation_errors.py [runs] [first seed]`; rollouts.md has the table.
+"""How often probation is wrong: `python tests/benchmarks/bench_probation_errors.py [runs] [first seed]`; probation.md has it.
 
-Every run simulates the first 28 days of a new champion beside the release that it replaced, and looks at them as the stage does.
+Every run simulates the first 28 days of a new champion beside the release that it replaced, and looks at them as a night does.
 Both know the truth up to noise of their own: with equal noise they are equally good.
 """
 

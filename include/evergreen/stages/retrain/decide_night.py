@@ -63,13 +63,14 @@ def decide_night(
     answer = judge_probe(diagnosis, probe, retraining.probe, monitoring.performance) if diagnosis.wants_probe else None
     worse = compared and judge_probation(diagnosis, compared.measurement, compared.rules, monitoring.performance)
     against = restraints(past, as_of=diagnosis.as_of, released_at=released_at, new_rows=new_rows, retraining=retraining)
-    untold = _untold(diagnosis)
-    done = _done(diagnosis, answer, worse, untold=untold, against=against)
+    faults = _faults(diagnosis)
+    untold = (*faults, *_unknown(diagnosis))
+    done = _done(diagnosis, answer, worse, faults=faults, against=(*untold, *against))
     if compared and done is Action.ROLLBACK:
         reasons = _reasons_to_go_back(compared, worse, answer, diagnosis)
     else:
         reasons = _reasons(diagnosis, answer, (*untold, *against), done, retraining)
-        reasons = (*reasons[:-1], *_reasons_to_stay(worse, untold), reasons[-1])
+        reasons = (*reasons[:-1], *_reasons_to_stay(worse, faults), reasons[-1])
     return NightDecision(
         model=diagnosis.model,
         as_of=diagnosis.as_of,
@@ -102,11 +103,15 @@ def policy_digest(monitoring: Monitoring, retraining: Retraining, probation: Pro
     return digest_bytes(json.dumps(sections, sort_keys=True).encode())
 
 
-def _untold(diagnosis: Diagnosis) -> tuple[str, ...]:
+def _unknown(diagnosis: Diagnosis) -> tuple[str, ...]:
+    """Return what forbids a training besides: a check that could tell nothing. Two releases were compared all the same."""
+    return ("How the night looks could not be told.",) if diagnosis.severity is Severity.UNKNOWN else ()
+
+
+def _faults(diagnosis: Diagnosis) -> tuple[str, ...]:
     """Return a sentence for each thing about the night itself that forbids a training, and a way back."""
     found = {
         "There is no release that could be replaced.": diagnosis.release_version is None or diagnosis.bundle_digest is None,
-        "How the night looks could not be told.": diagnosis.severity is Severity.UNKNOWN,
         "A fault is open.": diagnosis.cause in (Cause.UPSTREAM_FAULT, Cause.SERVICE_FAULT),
         "No cause is known while the labels are not there.": diagnosis.cause is Cause.LABELS_IMMATURE,
     }
@@ -118,12 +123,12 @@ def _done(
     answer: Answer | None,
     worse: Answer | None,
     *,
-    untold: tuple[str, ...],
+    faults: tuple[str, ...],
     against: tuple[str, ...],
 ) -> Action:
-    if worse is not None and worse.yes and not untold:
+    if worse is not None and worse.yes and not faults:
         return Action.ROLLBACK
-    if answer is not None and answer.yes and not untold and not against:
+    if answer is not None and answer.yes and not against:
         return Action.RETRAIN
     if diagnosis.cause is Cause.UPSTREAM_FAULT:
         return Action.QUARANTINE
@@ -140,7 +145,7 @@ def _way_back(compared: Compared | None) -> str | None:
 
 def _severity(diagnosis: Diagnosis, done: Action) -> Severity:
     """A release that is taken back is told of, however quiet the night was otherwise."""
-    quiet = diagnosis.severity is Severity.OK
+    quiet = diagnosis.severity in (Severity.OK, Severity.UNKNOWN)
     return Severity.WARNING if done is Action.ROLLBACK and quiet else diagnosis.severity
 
 
@@ -177,9 +182,9 @@ def _reasons_to_go_back(
     return (*told, *diagnosis.reasons, done)
 
 
-def _reasons_to_stay(worse: Answer | None, untold: tuple[str, ...]) -> tuple[str, ...]:
+def _reasons_to_stay(worse: Answer | None, faults: tuple[str, ...]) -> tuple[str, ...]:
     if worse is None:
         return ()
     if worse.yes:
-        return (f"{worse.reason} It is not taken back tonight all the same.", *untold)
+        return (f"{worse.reason} It is not taken back tonight all the same.", *faults)
     return (worse.reason,)

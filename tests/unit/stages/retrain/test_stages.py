@@ -1,6 +1,7 @@
 """Triage and decision as stages: what is read is checked, what is decided is kept once."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -8,14 +9,14 @@ from evergreen.errors import DigestMismatchError, RequestError
 from evergreen.files import Files
 from evergreen.observation import Action, Cause, CheckKind, Diagnosis, Severity
 from evergreen.registry.nights import NightStore, decision_id
-from evergreen.results import ChampionVersion, Collected, Probed
+from evergreen.results import ChampionVersion, Collected, ComparedReleases, Probed
 from evergreen.settings import Settings
-from evergreen.stages.retrain import decide
+from evergreen.stages.retrain import decide, replay
 from evergreen.stages.triage import triage
-from evergreen.tables.night_files import keep_evidence, read_evidence
+from evergreen.tables.night_files import evidence_uri, keep_evidence, keep_terms, read_evidence, read_terms
 from evergreen.tables.observations import keep_observation
 from released_models import a_definition
-from watched_nights import AS_OF, LONG_AGO, NIGHT, measurement, observations
+from watched_nights import AS_OF, LONG_AGO, NIGHT, beside, measurement, observations
 
 PROBE = {"confidence": 0.95}
 DEFINITION = a_definition(retraining={"probe": PROBE})
@@ -181,3 +182,113 @@ def test_switched_off_a_decision_is_kept_and_starts_nothing(home):
     decided = home.night(1, performance=Severity.CRITICAL, probe={}, definition=off)
     assert (decided.action, decided.starts_training) == ("retrain", False)
     assert home.store.pending() == []
+
+
+class TestReplay:
+    """A night is decided again from what was kept of it."""
+
+    def again(self, home, decided):
+        return replay(home.store.get(decided.decision_id), home.settings)
+
+    def test_every_night_comes_to_the_same_word_for_word(self, home):
+        nights = [home.night(later, performance=Severity.CRITICAL, probe={}) for later in range(3)]
+        nights.append(home.night(3, quality=Severity.CRITICAL))
+        nights.append(home.night(4))
+        assert [night.action for night in nights] == ["wait", "retrain", "wait", "quarantine", "log"]
+        for night in nights:
+            found = self.again(home, night)
+            assert found.same
+            assert (found.decision.action, found.decision.reasons) == (night.action, night.reasons)
+
+    def test_whatever_the_definition_says_today(self, home):
+        strict = a_definition(retraining={"persistence": 1, "probe": PROBE})
+        decided = home.night(performance=Severity.CRITICAL, probe={}, definition=strict)
+        assert decided.action == "retrain"
+        assert self.again(home, decided).same
+
+    def test_by_the_nights_that_were_known_then(self, home):
+        """An earlier night was decided anew afterwards, on other evidence."""
+        home.night(0)
+        decided = home.night(1, performance=Severity.CRITICAL, probe={})
+        home.night(0, performance=Severity.CRITICAL)
+        assert self.again(home, decided).same
+
+    def test_a_night_that_was_decided_late_stays_so(self, home):
+        home.night(0, performance=Severity.CRITICAL)
+        home.night(5)
+        late = home.night(1, performance=Severity.CRITICAL, probe={})
+        assert self.again(home, late).same
+
+    def test_other_terms_come_to_another_decision_and_are_noticed(self, home):
+        decided = home.night(0, performance=Severity.CRITICAL, probe={})
+        kept = home.store.get(decided.decision_id)
+        terms = read_terms(kept.evidence_uri, decided.decision_id, home.files)
+        impatient = terms.model_copy(update={"new_rows": 4999})
+        keep_terms(impatient, decided.decision_id, home.settings, home.files)
+        assert not self.again(home, decided).same
+
+    def test_changed_evidence_is_refused(self, home):
+        decided = home.night(0)
+        kept = home.store.get(decided.decision_id)
+        uri = evidence_uri(kept.evidence_uri, "diagnosis", kept.diagnosis_digest)
+        home.files.write_bytes(uri, home.files.read_bytes(uri).replace(b"ok", b"no"))
+        with pytest.raises(DigestMismatchError, match="diagnosis of a night"):
+            self.again(home, decided)
+
+    def test_a_night_whose_terms_are_gone_cannot_be_replayed(self, home):
+        decided = home.night(0)
+        kept = home.store.get(decided.decision_id)
+        Path(evidence_uri(kept.evidence_uri, "terms", decided.decision_id)).unlink()
+        with pytest.raises(FileNotFoundError):
+            self.again(home, decided)
+
+
+class TestProbation:
+    """A look at a new champion, as the stage reads and keeps it."""
+
+    def night(self, home, later=0, **changes):
+        seen = beside(as_of=AS_OF + later * NIGHT, **changes)
+        uri, digest = keep_evidence(seen, "probation", home.settings, home.files)
+        compared = ComparedReleases(
+            model="flights",
+            as_of=seen.as_of,
+            version="3",
+            replaced_version="2",
+            improvement=seen.improvement,
+            lower=seen.lower,
+            upper=seen.upper,
+            measurement_uri=uri,
+            measurement_digest=digest,
+        )
+        collected = home.collected(AS_OF + later * NIGHT)
+        return decide(DEFINITION, collected, home.triage(later), None, home.settings, compared=compared)
+
+    def test_a_champion_that_is_worse_is_to_be_taken_back_and_the_night_is_replayed(self, home):
+        decided = self.night(home)
+        assert (decided.action, decided.cause, decided.rolls_back_to) == ("rollback", "worse_release", "2")
+        kept = home.store.get(decided.decision_id)
+        assert (kept.action, kept.rolls_back_to) == (Action.ROLLBACK, "2")
+        assert replay(kept, home.settings).same
+
+    def test_once_decided_it_stands_even_when_its_evidence_has_changed(self, home):
+        decided = self.night(home)
+        assert self.night(home, improvement=0.01, upper=0.02) == decided
+        assert home.night(0, quality=Severity.CRITICAL) == decided
+
+    def test_decided_after_a_later_night_it_takes_nothing_back(self, home):
+        home.night(5)
+        late = self.night(home)
+        assert (late.action, late.rolls_back_to) == ("rollback", None)
+        assert late.reasons[-1] == "Nothing is taken back: the night of 2013-06-06 has been decided already."
+        assert replay(home.store.get(late.decision_id), home.settings).same
+
+    def test_a_look_of_another_night_is_refused(self, home):
+        with pytest.raises(RequestError, match="what another one concluded"):
+            self.night_of_another(home)
+
+    def night_of_another(self, home):
+        seen = beside(as_of=AS_OF + NIGHT)
+        uri, digest = keep_evidence(seen, "probation", home.settings, home.files)
+        names = {"version": "3", "replaced_version": "2", "improvement": None, "lower": None, "upper": None}
+        compared = ComparedReleases(model="flights", as_of=AS_OF, measurement_uri=uri, measurement_digest=digest, **names)
+        decide(DEFINITION, home.collected(AS_OF), home.triage(), None, home.settings, compared=compared)

@@ -97,9 +97,9 @@ def test_while_a_fault_is_open_nothing_is_taken_back(cause):
     assert "A fault is open." in told or "No cause is known" in told
 
 
-def test_nor_in_a_night_that_could_tell_nothing():
+def test_a_check_that_could_tell_nothing_does_not_matter_where_both_were_measured():
     decided = decide(diagnosis(**QUIET | {"severity": Severity.UNKNOWN}, wants_probe=False))
-    assert (decided.action, decided.rolls_back_to) == (Action.WAIT, None)
+    assert (decided.action, decided.rolls_back_to, decided.severity) == (Action.ROLLBACK, "2", Severity.WARNING)
 
 
 def test_the_way_back_comes_before_a_training():
