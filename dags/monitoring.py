@@ -44,7 +44,7 @@ for definition in definitions_to_unfold():
         collected = collect.override(inlets=[assets.predictions])()
         checks = [check(collected) for check in (check_quality, check_drift, check_performance, check_operations)]
         triaged = triage(collected, checks)
-        probed = probe.override(pool="training")(collected, triaged)
+        probed = probe.override(pool="training", queue="train")(collected, triaged)
         compared = compare(collected)
         decided = decide.override(outlets=[assets.decisions])(collected, checks, triaged, probed, compared)
         tell(decided)

@@ -47,7 +47,7 @@ for definition in definitions_to_unfold():
         snapshot = ingest.override(inlets=[assets.landing])()
         validated = validate(snapshot)
         features = build_features.override(outlets=[assets.features])(validated)
-        candidates = train.override(pool="training").partial(features=features).expand(name=candidate_names(definition))
+        candidates = train.override(pool="training", queue="train").partial(features=features).expand(name=candidate_names(definition))
         evaluation = evaluate(validated, features, candidates)
         verdict = gate(evaluation)
         version = register(verdict)

@@ -1,0 +1,126 @@
+"""The stack of docker/compose.yaml, really running: hardened, healthy, and able to train, score and answer."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+MODEL = "flight_delays"
+NIGHT, NEXT_NIGHT = "2013-04-01", "2013-04-02"
+OURS = ("api-server", "scheduler", "dag-processor", "triggerer", "worker-light", "worker-train", "gateway", "mlflow")
+REQUEST = {
+    "flight_id": "2013-04-02-UA-1545-EWR",
+    "scheduled_departure": "2013-04-02T09:15:00Z",
+    "scheduled_arrival_local": 830,
+    "carrier": "UA",
+    "flight": 1545,
+    "tailnum": "N14228",
+    "origin": "EWR",
+    "dest": "IAH",
+    "distance": 1400,
+}
+
+
+def answer(url, body=None, **headers):
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, data, {"content-type": "application/json", **headers}), timeout=20) as got:
+        return got.read().decode()
+
+
+def finished(stack, kind, night):
+    stack.airflow.wait_for_dag(f"{MODEL}.{kind}")
+    stack.airflow.unpause(f"{MODEL}.{kind}")
+    stack.airflow.trigger(f"{MODEL}.{kind}", f"try-{night}", {"as_of": night})
+    deadline = time.monotonic() + 280
+    while (state := stack.airflow.run_state(f"{MODEL}.{kind}", f"try-{night}")) not in ("success", "failed"):
+        assert time.monotonic() < deadline, stack.airflow.tasks(f"{MODEL}.{kind}", f"try-{night}")
+        time.sleep(1)
+    assert state == "success", stack.airflow.tasks(f"{MODEL}.{kind}", f"try-{night}")
+
+
+def test_every_container_is_hardened(stack):
+    containers = stack.containers()
+    assert set(OURS) <= set(containers)
+    for name, container in containers.items():
+        host = container["HostConfig"]
+        assert host["ReadonlyRootfs"], name
+        assert host["CapDrop"] == ["ALL"], name
+        assert "no-new-privileges:true" in host["SecurityOpt"], name
+        assert host["Memory"] > 0, name
+        assert container["Config"]["User"].split(":")[0].isdigit(), name
+        assert not container["Config"]["User"].startswith("0"), name
+        assert not container["State"]["OOMKilled"], name
+        for bindings in host["PortBindings"].values():
+            assert {binding["HostIp"] for binding in bindings} == {"127.0.0.1"}, name
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_nothing_of_the_image_can_be_written(stack, service):
+    assert stack.execute(service, "id", "-u").stdout.strip() == "50000"
+    for place in ("/written", "/opt/venv/written", "/opt/evergreen/written"):
+        tried = stack.execute(service, "touch", place, check=False)
+        assert tried.returncode != 0, place
+        assert "Read-only file system" in tried.stderr, place
+
+
+def test_mlflow_asks_who_is_there(stack):
+    address = f"{stack.mlflow_url}/api/2.0/mlflow/experiments/search?max_results=1"
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        answer(address)
+    assert refused.value.code == 401
+
+
+def test_a_champion_is_trained_and_the_gateway_answers_with_it(stack):
+    stack.execute("worker-light", "evergreen", "seed", MODEL, "--through", NEXT_NIGHT)
+    finished(stack, "training", NIGHT)
+    finished(stack, "scoring", NEXT_NIGHT)
+    address = f"{stack.gateway_url}/models/{MODEL}/predict"
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        answer(address, REQUEST)
+    assert refused.value.code == 401
+    key = stack.execute("gateway", "evergreen", "key", "new", "shop", "--models", MODEL).stdout.strip()
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            got = json.loads(answer(address, REQUEST, authorization=f"Bearer {key}"))
+            break
+        except urllib.error.HTTPError as not_yet:
+            assert time.monotonic() < deadline, not_yet.read()
+            time.sleep(1)
+    assert got["release_version"] == "1"
+    assert 0 < got["predictions"][0]["probability"] < 1
+    assert got["predictions"][0]["key"] == REQUEST["flight_id"]
+
+
+def test_trainings_ran_on_their_own_worker(stack):
+    light = stack.compose("logs", "--no-log-prefix", "worker-light").stdout
+    train = stack.compose("logs", "--no-log-prefix", "worker-train").stdout
+    assert "succeeded" in light
+    assert "succeeded" in train
+
+
+def test_logs_of_tasks_are_in_s3(stack):
+    listed = stack.execute(
+        "worker-light",
+        "python",
+        "-c",
+        "import boto3, os; s3 = boto3.client('s3', endpoint_url=os.environ['EVERGREEN_S3_ENDPOINT_URL']);"
+        "print(*(one['Key'] for one in s3.list_objects_v2(Bucket='airflow-logs')['Contents']), sep='\\n')",
+    ).stdout
+    assert f"dag_id={MODEL}.training" in listed
+
+
+def test_prometheus_sees_the_gateway(stack):
+    deadline = time.monotonic() + 60
+    query = f"{stack.prometheus_url}/api/v1/query?query=sum(evergreen_gateway_requests_total)"
+    while not (found := json.loads(answer(query))["data"]["result"]) or float(found[0]["value"][1]) < 1:
+        assert time.monotonic() < deadline, found
+        time.sleep(2)
+
+
+def test_airflow_sends_its_metrics(stack):
+    names = stack.execute("statsd", "python", "-c", "import urllib.request as r; print(r.urlopen('http://127.0.0.1:9102/').read().decode())")
+    seen = set(names.stdout.split())
+    assert {"airflow.ti_successes", "airflow.scheduler_heartbeat", f"airflow.dagrun.duration.success.{MODEL}.training"} <= seen
