@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,6 +91,14 @@ class Files:
 
         with _s3_errors(uri):
             return bool(self._open_s3().get_file_info(_key(uri)).type == fs.FileType.File)
+
+    def remove(self, uri: str) -> None:
+        """Remove a file; one that is not there is no mistake."""
+        if not is_s3(uri):
+            _local(uri).unlink(missing_ok=True)
+            return
+        with _s3_errors(uri), suppress(FileNotFoundError):
+            self._open_s3().delete_file(_key(uri))
 
     def list(self, folder_uri: str) -> list[FileInfo]:
         """Return every file below a folder, sorted by URI; empty when there is no such folder."""

@@ -33,8 +33,7 @@ class Building:
         return built
 
     def move_into_place(self) -> None:
-        """Move everything, after all of it has reached the disk."""
-        os.sync()
+        """Move everything; its bytes are on the disk already (`Objects.copy_to`)."""
         for final in sorted(self._built, key=lambda path: self._ranks[path]):
             built = self._built[final]
             if built.parent == final:
@@ -42,11 +41,12 @@ class Building:
                 for entry in sorted(built.iterdir(), key=lambda entry: entry.is_file()):
                     entry.rename(final / entry.name)
                 built.rmdir()
+                _sync(final)
                 continue
             if final.is_dir():
                 final.rmdir()  # empty, or it would have been refused
             built.rename(final)
-        os.sync()
+            _sync(final.parent)
 
     def clear(self) -> None:
         """Remove what was not moved."""
@@ -54,3 +54,11 @@ class Building:
             if built.is_file():
                 built.unlink()
             shutil.rmtree(built, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -94,6 +94,8 @@ class Objects:
         target.parent.mkdir(parents=True, exist_ok=True)
         with self.path(sha256).open("rb") as source, target.open("xb") as out:
             shutil.copyfileobj(source, out, _CHUNK_BYTES)
+            out.flush()
+            os.fsync(out.fileno())
         found = _sha256(target)
         if found != sha256:
             raise _damaged(self.path(sha256), found)

@@ -10,12 +10,15 @@ spool into its table meanwhile is copied twice, and its number there tells the s
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from evergreen.files import FileInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from evergreen.files import FileInfo, Files
+    from evergreen.files import Files
     from evergreen.settings import Settings
 
 _LOG = re.compile(r"(?P<table>.*)/_delta_log/(?P<version>\d{20})\.(?:json|checkpoint\.parquet)")
@@ -24,6 +27,9 @@ _LISTING = re.compile(r"[^/]+/_landing/[^/]+\.json")
 _MANIFEST = re.compile(r"[^/]+/(bundles|online)/[^/]+/manifest\.json")
 _UNFINISHED = re.compile(r"(^|/)\.|\.tmp$|/_delta_log/_last_checkpoint$")
 """Temporary files, and a pointer that is rewritten in place: without it a reader lists the log, which is complete."""
+
+HOME_FILES = ("alerts.jsonl",)
+"""What lies in the home itself and is to last, besides databases. Secrets stay where they are, and Airflow keeps its own."""
 
 
 class Store(NamedTuple):
@@ -55,6 +61,7 @@ def stores_of(settings: Settings, *, landing: bool = True) -> dict[str, Store]:
         "reports": settings.reports_uri,
         "results": settings.results_uri,
         "spool": str(settings.home / "gateway" / "spool"),
+        "home": str(settings.home),
     }
     if landing:
         roots["landing"] = settings.landing_uri
@@ -83,9 +90,17 @@ def named_files(stores: dict[str, Store], files: Files) -> Iterator[Found]:
     for name, store in stores.items():
         if name == "spool":
             continue
-        for found in _listed(store, files):
-            if not _names_others(found):
-                yield found
+        if name == "home":
+            yield from _single_files(store)
+            continue
+        yield from (found for found in _listed(store, files) if not _names_others(found))
+
+
+def _single_files(home: Store) -> Iterator[Found]:
+    for name in HOME_FILES:
+        path = Path(home.root) / name
+        if path.is_file():
+            yield Found(home, name, FileInfo(str(path), path.stat().st_size, path.stat().st_mtime_ns))
 
 
 def _names_others(found: Found) -> bool:

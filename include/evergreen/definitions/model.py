@@ -18,6 +18,7 @@ from evergreen.definitions.features import Features
 from evergreen.definitions.gate import Gate
 from evergreen.definitions.monitoring import Monitoring
 from evergreen.definitions.release import ReleasePlan
+from evergreen.definitions.retention import Retention
 from evergreen.definitions.retraining import Retraining
 from evergreen.definitions.schedule import Schedule
 from evergreen.definitions.scoring import Scoring
@@ -67,6 +68,8 @@ class ModelDefinition(Section):
     """What is watched, and how far it may go before somebody is told."""
     retraining: Retraining = Retraining()
     """When monitoring may start a training."""
+    retention: Retention = Retention()
+    """How long what nothing rests on any more is kept."""
     alerts: Alerts = Alerts()
     """Who is told."""
     events: Events | None = None

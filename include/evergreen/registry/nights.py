@@ -102,6 +102,17 @@ class NightStore:
         """Return the decision of a model's newest night, None before the first."""
         return next(iter(self._read(_standing(model).order_by(nights.c.as_of.desc()).limit(1))), None)
 
+    def acted(self, model: str) -> list[NightDecision]:
+        """Return every decision of a model's nights that trained, took a release back or set days aside, the first first.
+
+        Raises:
+            DigestMismatchError: A row was changed.
+            StoreUnavailableError: The database did not answer.
+        """
+        acting = [action.value for action in (*_ACTED, Action.QUARANTINE)]
+        query = select(nights).where(nights.c.model == model, nights.c.action.in_(acting))
+        return self._read(query.order_by(nights.c.as_of, nights.c.revision))
+
     def arrive(self, decision_id: str, run_id: str) -> Arrival:
         """Note that the training of a decision has begun; the first run to say so is the one that trains.
 

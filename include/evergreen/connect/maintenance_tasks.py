@@ -1,0 +1,39 @@
+"""The tasks of the weekly maintenance: each a lazy import and one call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk import task
+
+if TYPE_CHECKING:
+    from evergreen.connect.tasks import XCom
+    from evergreen.definitions.retention import Kind
+
+
+@task
+def models() -> list[str]:
+    """Name the models whose definition can be read; the others are told of by their own DAG file."""
+    from evergreen.connect.run import asked_for
+    from evergreen.definitions import read_definitions
+    from evergreen.settings import Settings
+
+    wanted = asked_for("model")
+    return sorted(name for name in read_definitions(Settings().definitions_dir).sound if wanted in (None, "", name))
+
+
+@task(map_index_template="{{ model }}", trigger_rule="all_done")
+def clear(kind: Kind, model: str) -> XCom:
+    """Remove one kind of what nothing rests on any more of one model, written down first; in a dry run only name it."""
+    import logging
+
+    from evergreen.connect.run import asked_for
+    from evergreen.definitions import load_definition
+    from evergreen.settings import Settings
+    from evergreen.stages.maintain import maintain
+
+    settings, dry_run = Settings(), bool(asked_for("dry_run"))
+    done, removal = maintain(load_definition(settings.definitions_dir / model), settings, kind, dry_run=dry_run)
+    for each in removal.files if dry_run else ():
+        logging.getLogger(__name__).info("would remove %s (%d bytes)", each.uri, each.size_bytes)
+    return done.to_xcom()
