@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Self
 
@@ -43,10 +44,10 @@ class Settings(BaseSettings):
     results_uri: str = ""
     """Where stages keep what they already did; default `<home>/results`."""
 
-    database_url: str = ""
+    database_url: str = Field("", repr=False)
     """SQLAlchemy URL of decision records; default SQLite at `<home>/evergreen.db`."""
 
-    mlflow_tracking_uri: str = ""
+    mlflow_tracking_uri: str = Field("", repr=False)
     """MLflow's tracking and registry address; default SQLite at `<home>/mlflow.db`."""
 
     mlflow_ui_url: str = ""
@@ -88,6 +89,7 @@ class Settings(BaseSettings):
                 allowed="; ".join(each["msg"].removeprefix("Input should be ") for each in wrong),
                 remedy="correct or unset the variable; docs/reference/settings.md lists all of them",
             ) from None
+        _require_addresses_that_can_be_shown(self)
 
     @model_validator(mode="after")
     def _fill_addresses(self) -> Self:
@@ -107,6 +109,51 @@ class Settings(BaseSettings):
         for name, value in defaults.items():
             object.__setattr__(self, name, value)
         return self
+
+
+def shown_address(url: str) -> str:
+    """Return an address fit for a message: without its password, and without a query, where drivers take passwords too."""
+    scheme, found, rest = url.partition("://")
+    if not found:
+        return scheme.partition("?")[0]
+    rest, query, _ = rest.partition("?")
+    if not scheme.startswith("sqlite"):
+        before, at, rest = rest.rpartition("@")
+        name, colon, _ = before.partition(":")
+        rest = f"{name}{colon and ':***'}{at}{rest}"
+    return f"{scheme}://{rest}{query and '?…'}"
+
+
+def _require_addresses_that_can_be_shown(settings: Settings) -> None:
+    """Refuse addresses whose secrets could not be told from the rest, or would be repeated by others who report on them."""
+    for name in ("database_url", "mlflow_tracking_uri"):
+        if _hides_its_password(getattr(settings, name)):
+            raise SettingsError(
+                f"EVERGREEN_{name.upper()} cannot be taken apart safely",
+                found="an address that is not shown here, because it may hold a password",
+                allowed="scheme://user:password@host:port/database, special characters of the password as %40, %2F, %3A …",
+                remedy="encode the password, take it out of the query, or leave it to the driver (PGPASSFILE)",
+            )
+    for name in ("mlflow_tracking_uri", "mlflow_ui_url", "s3_endpoint_url"):
+        if re.match(r"https?://[^/?#]*@", getattr(settings, name)):
+            raise SettingsError(
+                f"EVERGREEN_{name.upper()} holds a name or a password",
+                found=shown_address(getattr(settings, name)),
+                allowed="an address alone: programs repeat it in their errors, and pages link to it",
+                remedy="set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or what AWS's tools look for, instead",
+            )
+
+
+def _hides_its_password(url: str) -> bool:
+    scheme, _, rest = url.partition("://")
+    rest, _, query = rest.partition("?")
+    if scheme.startswith("sqlite"):
+        return False
+    authority, _, path = rest.partition("/")
+    _, _, host = authority.rpartition("@")
+    port = host.rpartition("]")[2].rpartition(":")[2] if ":" in host.rpartition("]")[2] else ""
+    strange = authority.count("@") > 1 or "@" in path or not (port == "" or port.isdigit())
+    return strange or re.search(r"(^|&)(password|passwd|pwd|sslpassword)=", query) is not None
 
 
 def _absolute(uri: str) -> str:

@@ -8,12 +8,13 @@ import os
 import shutil
 from datetime import date
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from evergreen.files import Files, join_uri
 from evergreen.settings import Settings
-from integration.night import MODEL, Night
+from integration.night import MODEL, PLANTED, SECRETS, Night
 
 ROOT = Path(__file__).parents[2]
 SEED_THROUGH = date(2013, 2, 20)
@@ -69,8 +70,9 @@ def champion_home(tmp_path_factory, seeded_landing, airflow_home):
     """A home whose first champion was trained as of 15 February. Not to be changed by a test."""
     home = tmp_path_factory.mktemp("champion")
     shutil.copytree(seeded_landing, home / "landing")
-    first = Night(home)
-    outcome = first.run("training", "2013-02-15")
+    first = Night(home, **SECRETS)
+    with patch.dict(os.environ, PLANTED):
+        outcome = first.run("training", "2013-02-15")
     assert outcome.succeeded, outcome.errors
     assert outcome.returned["gate"]["outcome"] == "promote", outcome.returned["gate"]["reasons"]
     return first

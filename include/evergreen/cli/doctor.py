@@ -143,8 +143,10 @@ def _landing(settings: Settings) -> Iterator[Finding]:
 def _database(settings: Settings) -> Iterator[Finding]:
     from sqlalchemy import create_engine, make_url, text
 
+    from evergreen.settings import shown_address
+
     url = make_url(settings.database_url)
-    shown = url.render_as_string(hide_password=True)
+    shown = shown_address(settings.database_url)
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
         yield Finding("good", "database", f"{shown}, not made yet")
         return

@@ -25,7 +25,7 @@ class SqlAddress(Section):
     def mistakes(self) -> Iterator[Mistake]:
         """Yield a missing or doubled address, and a password."""
         yield from exactly_one(self, "url", "connection")
-        if self.url and re.search(r"://[^/@:]*:[^/@]+@", self.url):
+        if self.url and re.search(r"://[^/@:]*:.+@|[?&](password|passwd|pwd|sslpassword)=", self.url):
             yield Mistake(
                 ("url",),
                 "a password in a definition",

@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 from evergreen.digests import digest_bytes
 from evergreen.errors import RegistryError, StoreUnavailableError
 from evergreen.registry.schema import SCHEMA_VERSION, bring_up_to_date, stored_version
+from evergreen.settings import shown_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,7 +51,7 @@ class Database:
     @property
     def address(self) -> str:
         """The URL without its password, fit for a message."""
-        return self._engine.url.render_as_string(hide_password=True)
+        return shown_address(str(self._engine.url))
 
     @property
     def exists(self) -> bool:

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from evergreen.errors import StoreUnavailableError
+from evergreen.settings import shown_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,9 +108,7 @@ _REFUSALS = {"RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARA
 
 
 def _no_answer(settings: Settings, error: Exception) -> StoreUnavailableError:
-    from sqlalchemy.engine import make_url
-
-    address = make_url(settings.mlflow_tracking_uri).render_as_string(hide_password=True)
+    address = shown_address(settings.mlflow_tracking_uri)
     return StoreUnavailableError(
         "MLflow did not answer",
         found=f"{address}: {str(error).strip().splitlines()[0][:300]}",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from evergreen.errors import LandingError
+from evergreen.settings import shown_address
 from evergreen.tables.contract import conform, infer_contract
 from evergreen.tables.day_table import REFERENCE_DAY
 from evergreen.tables.file_formats import json_column
@@ -56,7 +57,7 @@ def query_days(
     if not days:
         return {}
     engine = open_engine(source, resolve_connection)
-    where = f"query of {engine.url.render_as_string(hide_password=True)}"
+    where = f"query of {shown_address(str(engine.url))}"
     statement = _statement(source, where, dated=list(days) != [REFERENCE_DAY])
     found: dict[date, pa.Table] = {}
     with database_errors(where, partial(_failed, where)):

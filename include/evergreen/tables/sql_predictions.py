@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from evergreen.errors import DataError
+from evergreen.settings import shown_address
 from evergreen.tables.sql_engine import database_errors, open_engine
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def write_predictions(
         StoreUnavailableError: The database did not answer.
     """
     engine = open_engine(target, resolve_connection)
-    where = f"{engine.url.render_as_string(hide_password=True)}, table {target.table}"
+    where = f"{shown_address(str(engine.url))}, table {target.table}"
     table = _table(target.table)
     rows = [{"model": model, "day": day, **row} for row in _rows(answers)]
     with database_errors(where, partial(_refused, where)):
