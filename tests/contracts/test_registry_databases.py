@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import threading
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from queue import Empty
@@ -419,6 +419,31 @@ def test_a_database_of_version_3_is_brought_up_to_date_by_many_at_once(database_
     with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
         connection.execute(text("DELETE FROM evergreen_rollouts"))
     engine.dispose()
+
+
+@pytest.fixture
+def database_of_version_4(settings) -> tuple[Settings, NightDecision]:
+    """A database as the version before the way back made it, with a night in it."""
+    kept = write_nights(settings)
+    engine = create_engine(settings.database_url)
+    with engine.begin() as connection:
+        for column in ("rolls_back_to", "probation_digest"):
+            connection.execute(text(f"ALTER TABLE evergreen_nights DROP COLUMN {column}"))
+        connection.execute(text("UPDATE evergreen_schema SET version = 4"))
+    engine.dispose()
+    return settings, kept
+
+
+def test_a_database_of_version_4_keeps_its_nights_and_takes_the_new_ones(database_of_version_4):
+    settings, kept = database_of_version_4
+    later = {"as_of": kept.as_of + timedelta(days=1), "rolls_back_to": "6", "probation_digest": "q"}
+    taken_back = a_night(1, Action.ROLLBACK).model_copy(update=later)
+    works = [lambda: NightStore(settings.database_url).record(taken_back)] * WRITERS
+    assert {decision_id(said) for said in at_once(*works)} == {decision_id(taken_back)}
+    store = NightStore(settings.database_url)
+    assert store.get(decision_id(kept)) == kept
+    found = store.get(decision_id(taken_back))
+    assert (found.action, found.rolls_back_to, found.probation_digest) == (Action.ROLLBACK, "6", "q")
 
 
 @pytest.fixture

@@ -138,6 +138,10 @@ class TestId:
     def test_all_that_was_decided_and_what_it_rests_on_is_in_it(self, change):
         assert decision_id(a_night(**change)) != decision_id(a_night())
 
+    def test_a_night_of_before_there_was_a_way_back_keeps_its_id(self):
+        assert decision_id(a_night()) == "4997790a2a2847eb6792b19bbf48aa3d"
+        assert decision_id(a_retraining(3)) == "a7b0bea4def07969c8e51ac6a8e53cd0"
+
     def test_every_field_is_either_in_it_or_left_out_on_purpose(self):
         left_out = {"format", "revision", "evidence_uri", "report_uri", "recorded_at"}
         tried = {"model", "as_of", "release_version", "bundle_digest", "cause", "action", "severity", "reasons", "alarms"}

@@ -19,6 +19,7 @@ from evergreen.observation import (
 )
 from evergreen.reports.monitoring_charts import probability_chart
 from evergreen.reports.monitoring_report import render_monitoring_page
+from watched_nights import beside
 
 NIGHT = datetime(2013, 6, 3, 7, tzinfo=UTC)
 
@@ -179,3 +180,29 @@ def test_an_empty_night_draws_nothing_and_does_not_fail():
     assert "There is no champion yet" not in page
     assert "There is no champion yet" in render({})
     assert probability_chart([np.nan], [0.1], [1]) is None
+
+
+def test_a_look_at_a_new_champion_is_shown_with_both_releases(page):
+    shown = re.sub(r"\s+", " ", render(probation=beside(replaced_version="2"), decision=TAKEN_BACK))
+    assert "Roll back" in shown
+    assert "The champion is worse than the release before it" in shown
+    assert "of version 2, which it replaced" in shown
+    assert "Look 1 of 3, at 2013-05-11 to 2013-05-24" in shown
+    assert "a" * 32 in shown
+    assert "Is it better than the release before?" not in page
+
+
+def test_why_the_release_before_could_not_be_asked_is_shown_and_set_as_text():
+    shown = render(probation=beside(not_measured_because="the column <gate> is gone."))
+    assert "could not be asked: the column &lt;gate&gt; is gone." in shown
+
+
+TAKEN_BACK = DECISION.model_copy(
+    update={
+        "action": Action.ROLLBACK,
+        "cause": Cause.WORSE_RELEASE,
+        "starts_training": False,
+        "rolls_back_to": "2",
+        "probation_digest": "a" * 32,
+    }
+)
