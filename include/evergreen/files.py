@@ -101,10 +101,14 @@ class Files:
             self._open_s3().delete_file(_key(uri))
 
     def list(self, folder_uri: str) -> list[FileInfo]:
-        """Return every file below a folder, sorted by URI; empty when there is no such folder."""
+        """Return every file below a folder, sorted by URI; empty when there is no such folder.
+
+        A link that leads out of the folder is no file below it: who may put files there may not name any other of this machine.
+        """
         if not is_s3(folder_uri):
             root = _local(folder_uri)
             found = [path for path in sorted(root.rglob("*")) if path.is_file() and not path.name.startswith(".tmp-")]
+            found = [path for path in found if not path.is_symlink() or path.resolve().is_relative_to(root.resolve())]
             return [FileInfo(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in found]
         from pyarrow import fs
 

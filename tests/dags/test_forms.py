@@ -21,6 +21,15 @@ BAD = [
     {"force": "yes"},
     {"reason": "x" * 501},
     {"decision": "yesterday's"},
+    {"as_of": "{{ ti }}"},
+    {"as_of": "2013-04-01' OR '1'='1"},
+    {"as_of": "2013-04-01\n2013-04-02"},
+    {"window": "90d; DROP TABLE evergreen_decisions"},
+    {"window": "../../etc/passwd"},
+    {"candidates": ["{{ ti }}"]},
+    {"candidates": ["../baseline"]},
+    {"trials": "{{ 7 * 7 }}"},
+    {"decision": "{{ conn.smtp_test.password }}"},
 ]
 
 

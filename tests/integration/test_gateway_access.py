@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, date, datetime
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -15,7 +16,15 @@ from free_ports import free_port
 from released_models import MODEL
 from served_model import ServedModel, a_row, running_gateway
 
-PREDICT = f"/models/{MODEL}/predict"
+HOSTILE = (
+    "../../etc/passwd",
+    "..%2f..%2fetc%2fpasswd",
+    "{{ 7 * 7 }}{{ ti }}",
+    "'; DROP TABLE evergreen_decisions; --",
+    "<script>alert(1)</script>",
+    "a\r\nset-cookie: x=1",
+    "\u202e\x00",
+)
 
 
 def bearer(key):
@@ -139,6 +148,26 @@ def test_a_broken_file_keeps_the_good_keys_and_health_says_so(gateway, keys):
     finally:
         keys.path.write_bytes(good)
     gateway.wait(lambda one: {get(one, "/health").json()["status"] for _ in range(6)} == {"ok"}, "good health", 10.0)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_is_no_model_and_comes_back_as_text(gateway, keys, name):
+    for path in (f"/models/{quote(name, safe='')}/predict", f"/models/{quote(name, safe='')}/invocations"):
+        answer = gateway.post(a_row(), path, headers=bearer(keys.all))
+        assert answer.status_code == 404
+        assert (answer.headers["content-type"], answer.headers["x-content-type-options"]) == ("application/json", "nosniff")
+        assert "root:" not in answer.text
+        assert "49" not in answer.json()["error"]["found"]
+    assert gateway.post(a_row(), f"/models/{name}/predict", headers=bearer(keys.narrow)).status_code in (401, 403, 404)
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_hostile_value_is_a_value(gateway, keys, value):
+    answer = gateway.post(a_row(id=value, carrier=value, origin=value), headers=bearer(keys.all))
+    assert answer.json()["predictions"][0]["key"] == value
+    assert answer.headers["content-type"] == "application/json"
+    for path in ("/docs", "/metrics", "/models", "/openapi.json"):
+        assert value not in get(gateway, path, keys.all).text
 
 
 def started(tmp_path, *options, **settings):
