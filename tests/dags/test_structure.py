@@ -43,10 +43,11 @@ EDGES = {
     },
 }
 SWEEP = "evergreen.sweep"
+MAINTENANCE = "evergreen.maintenance"
 
 
 def test_there_is_one_dag_of_each_kind_per_definition(dags):
-    assert set(dags) == {*EDGES, SWEEP}
+    assert set(dags) == {*EDGES, SWEEP, MAINTENANCE}
 
 
 def test_the_sweep_is_one_for_all_models_and_never_two_at_once(dags):
@@ -59,6 +60,23 @@ def test_the_sweep_is_one_for_all_models_and_never_two_at_once(dags):
     }
     assert (sweep.max_active_runs, sweep.catchup, sweep.is_paused_upon_creation) == (1, False, False)
     assert sweep.timetable.delta == timedelta(minutes=10)
+
+
+def test_maintenance_goes_through_the_kinds_in_order_for_each_model_and_waits_for_a_person_to_switch_it_on(dags):
+    dag = dags[MAINTENANCE]
+    order = ["models", *(f"clear_{kind}" for kind in ("results", "candidates", "inputs", "tables", "nights", "pages"))]
+    followed = {task.task_id: set(task.downstream_task_ids) for task in dag.tasks}
+    assert followed == {
+        "models": set(order[1:]),
+        **{name: set(order[place + 2 : place + 3]) for place, name in enumerate(order[1:])},
+    }
+    assert (dag.max_active_runs, dag.catchup) == (1, False)
+    assert "0 12 * * 0" in str(dag.timetable)
+    assert dag.params["dry_run"] is False
+    for name in order[1:]:
+        # What fails for one model, or one kind, keeps nothing else from being done.
+        assert dag.get_task(name).trigger_rule == "all_done"
+        assert dag.get_task(name).is_mapped
 
 
 @pytest.mark.parametrize("dag_id", EDGES)

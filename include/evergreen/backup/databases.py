@@ -62,7 +62,9 @@ def databases_of(settings: Settings, mlflow_database: str = "") -> list[Database
             allowed="the address of the database that the server uses (its --backend-store-uri)",
             remedy="add --mlflow-database URL; docs/guides/operations.md says what becomes of a server's artifacts",
         )
-    found = [DatabaseAddress("registry", make_url(settings.database_url)), DatabaseAddress("mlflow", make_url(tracking))]
+    found = [DatabaseAddress("registry", make_url(settings.database_url))]
+    if make_url(tracking) != found[0].url:  # one PostgreSQL database for both is one dump
+        found.append(DatabaseAddress("mlflow", make_url(tracking)))
     for each in found:
         if each.url.get_backend_name() not in ("sqlite", "postgresql"):
             raise RequestError(
