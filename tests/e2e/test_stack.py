@@ -14,12 +14,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from event_stack import wait_until
 from evergreen.cli.stack.health import loopback_session, stack_problems
 from evergreen.cli.stack.layout import StackLayout
 from evergreen.cli.stack.lifecycle import find_running
 from evergreen.cli.stack.record import StackRecord
 from evergreen.settings import PROJECT_ROOT
-from event_stack import wait_until
 from free_ports import free_ports
 
 pytestmark = pytest.mark.slow
