@@ -18,7 +18,9 @@ class Stack:
         self._compose = shlex.split(compose)
         lines = Path(env_file).read_text(encoding="utf-8").splitlines()
         self.secrets = dict(line.split("=", 1) for line in lines)
-        self.airflow = AirflowApi(f"http://127.0.0.1:{os.environ['AIRFLOW_PORT']}", "admin", self.secrets["AIRFLOW_ADMIN_PASSWORD"])
+        self.airflow = AirflowApi(
+            f"http://127.0.0.1:{os.environ['AIRFLOW_PORT']}", "admin", self.secrets["AIRFLOW_ADMIN_PASSWORD"]
+        )
         self.gateway_url = f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
         self.mlflow_url = f"http://127.0.0.1:{os.environ['MLFLOW_PORT']}"
         self.prometheus_url = f"http://127.0.0.1:{os.environ['PROMETHEUS_PORT']}"
