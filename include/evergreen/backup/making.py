@@ -12,10 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from evergreen.backup.databases import copy_database, databases_of, exists, schema_version
-from evergreen.backup.manifest import BackupManifest, CopiedDatabase, CopiedFile, addresses_of, manifest_names, read_manifest
+from evergreen.backup.manifest import (
+    BackupManifest,
+    CopiedDatabase,
+    CopiedFile,
+    addresses_of,
+    definition_digests,
+    manifest_names,
+    read_manifest,
+)
 from evergreen.backup.objects import Objects, open_private
 from evergreen.backup.stores import named_files, naming_files, spool_files, stores_of
-from evergreen.digests import digest_bytes, digest_json
 from evergreen.errors import RequestError, StoreUnavailableError
 from evergreen.files import Files, is_s3
 
@@ -79,7 +86,7 @@ def make_backup(settings: Settings, folder: Path, *, landing: bool = True, mlflo
         evergreen_version=installed_version("evergreen"),
         schema_version=version,
         addresses=addresses_of(settings),
-        definitions=_definition_digests(settings.definitions_dir),
+        definitions=definition_digests(settings.definitions_dir),
         databases=copied,
         files={name: dict(sorted(work.kept.get(name, {}).items())) for name in stores},
     )
@@ -160,15 +167,6 @@ def _require_apart(roots: dict[str, str]) -> None:
                     allowed="folders of their own for tables, artifacts, reports, results and landing files",
                     remedy="copy these stores by their own means, or give each an address of its own",
                 )
-
-
-def _definition_digests(definitions_dir: Path) -> dict[str, str]:
-    """Return the digest over the files of each model's folder; a broken definition has one too."""
-    found = {}
-    for definition in sorted(definitions_dir.glob("*/model.yaml")):
-        contents = {path.name: digest_bytes(path.read_bytes()) for path in definition.parent.glob("*.*") if path.is_file()}
-        found[definition.parent.name] = digest_json(contents)
-    return found
 
 
 def _write(folder: Path, manifest: BackupManifest) -> str:

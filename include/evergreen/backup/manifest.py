@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError
 
+from evergreen.digests import digest_bytes, digest_json
 from evergreen.errors import RequestError
 from evergreen.results import Result
 
@@ -86,6 +87,15 @@ def addresses_of(settings: Settings) -> dict[str, str]:
         "results": settings.results_uri,
         "landing": settings.landing_uri,
     }
+
+
+def definition_digests(definitions_dir: Path) -> dict[str, str]:
+    """Return the digest over the files of each model's folder; a broken definition has one too."""
+    found = {}
+    for definition in sorted(definitions_dir.glob("*/model.yaml")):
+        contents = {path.name: digest_bytes(path.read_bytes()) for path in definition.parent.glob("*.*") if path.is_file()}
+        found[definition.parent.name] = digest_json(contents)
+    return found
 
 
 def manifest_names(folder: Path) -> list[str]:

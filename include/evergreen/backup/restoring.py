@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from evergreen.backup.building import REGISTRY_LAST, Building
 from evergreen.backup.databases import bring_back_postgresql, databases_of, exists
-from evergreen.backup.manifest import addresses_of, read_manifest
+from evergreen.backup.manifest import addresses_of, definition_digests, read_manifest
 from evergreen.backup.objects import Objects
 from evergreen.backup.stores import stores_of
 from evergreen.errors import RequestError
@@ -28,6 +28,8 @@ class Restored(NamedTuple):
     manifest: BackupManifest
     files: int
     size_bytes: int
+    other_definitions: tuple[str, ...]
+    """Models whose folder of definitions is not as it was then, or is gone."""
 
 
 def restore_backup(settings: Settings, folder: Path, name: str = "", *, mlflow_database: str = "") -> Restored:
@@ -65,7 +67,9 @@ def restore_backup(settings: Settings, folder: Path, name: str = "", *, mlflow_d
         if database.kind == "postgresql":
             bring_back_postgresql(database, objects.path(manifest.databases[database.name].sha256))
     count = sum(len(each) for each in manifest.files.values())
-    return Restored(manifest, count, manifest.size_bytes)
+    today = definition_digests(settings.definitions_dir)
+    others = tuple(name for name, digest in manifest.definitions.items() if today.get(name) != digest)
+    return Restored(manifest, count, manifest.size_bytes, others)
 
 
 def _build(
@@ -83,6 +87,8 @@ def _build(
         if is_s3(store.root) or not copies or _is_kept(store, settings):
             continue
         built = place(Path(store.root))
+        # Requests may hold what only the gateway's own account is to read.
+        built.mkdir(mode=0o700 if store.name == "spool" else 0o777, parents=True, exist_ok=True)
         for path, copied in copies.items():
             objects.copy_to(copied.sha256, built / path)
             # The next backup compares these times.

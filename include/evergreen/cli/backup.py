@@ -71,6 +71,10 @@ def restore(
     restored = restore_backup(settings, folder, at, mlflow_database=mlflow_database)
     manifest = restored.manifest
     standard_output().print(f"restored what was kept at {manifest.made_at:%Y-%m-%d %H:%M:%S} UTC: {_size(manifest)}")
+    for name in restored.other_definitions:
+        standard_output().print(
+            f"note: include/models/{name} is not as it was then; check the same revision out before a night runs"
+        )
 
 
 def _size(manifest: BackupManifest) -> str:

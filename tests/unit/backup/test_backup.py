@@ -35,6 +35,8 @@ def settings(tmp_path):
     write(Path(found.results_uri) / MODEL / "train" / "key.json", "{}")
     write(Path(found.reports_uri) / MODEL / "gate" / "page.html", "page")
     write(Path(found.landing_uri) / MODEL / "orders" / "2024-01-01.parquet", "rows")
+    write(found.home / "gateway" / "spool" / "worker" / MODEL / "00000001.closed", "answers")
+    (found.home / "gateway" / "spool").chmod(0o700)
     write(found.home / "alerts.jsonl", "{}\n")
     write(found.home / "secrets.json", "nobody's business")
     return found
@@ -74,6 +76,7 @@ def test_what_was_there_comes_back_and_secrets_do_not(settings, folder):
     restored = restore_backup(settings, folder)
     assert contents(settings.home) == {name: data for name, data in before.items() if name != "secrets.json"}
     assert restored.files == len(before) - 2
+    assert (settings.home / "gateway" / "spool").stat().st_mode & 0o077 == 0
     assert [path.name for path in settings.home.parent.iterdir() if path.name.startswith(".")] == []
 
 
@@ -97,6 +100,20 @@ def test_a_file_written_in_the_moment_of_a_backup_is_read_again(settings, folder
     lose(settings)
     restore_backup(settings, folder)
     assert page.read_text() == "gaep"
+
+
+def test_a_restore_says_which_definitions_are_not_those_of_then(settings, folder, tmp_path):
+    made = make_backup(settings, folder)
+    path = folder / "backups" / f"{made.name}.json"
+    assert restored_again(settings, folder).other_definitions == ()
+    changed = json.loads(path.read_text()) | {"definitions": {"flight_delays": "0" * 32, "gone": "0" * 32}}
+    path.write_text(json.dumps(changed))
+    assert restored_again(settings, folder).other_definitions == ("flight_delays", "gone")
+
+
+def restored_again(settings, folder):
+    lose(settings)
+    return restore_backup(settings, folder)
 
 
 def test_an_earlier_backup_comes_back_by_its_moment(settings, folder):
