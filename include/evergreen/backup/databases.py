@@ -62,9 +62,9 @@ def databases_of(settings: Settings, mlflow_database: str = "") -> list[Database
             allowed="the address of the database that the server uses (its --backend-store-uri)",
             remedy="add --mlflow-database URL; docs/guides/operations.md says what becomes of a server's artifacts",
         )
-    found = [DatabaseAddress("registry", make_url(settings.database_url))]
-    if make_url(tracking) != found[0].url:  # one PostgreSQL database for both is one dump
-        found.append(DatabaseAddress("mlflow", make_url(tracking)))
+    found = [DatabaseAddress("registry", _with_our_driver(settings.database_url))]
+    if _with_our_driver(tracking) != found[0].url:  # one PostgreSQL database for both is one dump
+        found.append(DatabaseAddress("mlflow", _with_our_driver(tracking)))
     for each in found:
         if each.url.get_backend_name() not in ("sqlite", "postgresql"):
             raise RequestError(
@@ -74,6 +74,12 @@ def databases_of(settings: Settings, mlflow_database: str = "") -> list[Database
                 remedy="copy it by its own means",
             )
     return found
+
+
+def _with_our_driver(url: str) -> URL:
+    """Return an address with the driver that is installed here: a server's own address may name another."""
+    parsed = make_url(url)
+    return parsed.set(drivername="postgresql+psycopg") if parsed.get_backend_name() == "postgresql" else parsed
 
 
 def exists(database: DatabaseAddress) -> bool:
