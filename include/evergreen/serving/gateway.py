@@ -153,12 +153,12 @@ class Gateway:
 
     def health(self, in_full: bool) -> Page:
         """Say how the gateway is, with or without what is wrong; the status is 200 as long as it answers."""
-        found = gateway_health(self._live, self._keys)
+        found = gateway_health(self._live, keys=self._keys)
         return HTTPStatus.OK, JSON, self._encode(found if in_full else in_short(found))
 
     def ready(self, in_full: bool) -> Page:
         """Say whether requests should be sent here, with or without what is wrong."""
-        found = gateway_health(self._live, self._keys)
+        found = gateway_health(self._live, keys=self._keys)
         status = HTTPStatus.OK if found.ready else HTTPStatus.SERVICE_UNAVAILABLE
         return status, JSON, self._encode(found if in_full else in_short(found))
 

@@ -37,7 +37,7 @@ def in_short(health: GatewayHealth) -> GatewayHealth:
     return msgspec.structs.replace(health, problems=[hidden] if health.problems else [])
 
 
-def gateway_health(models: LiveModels, keys: KeyRing | None = None, now: datetime | None = None) -> GatewayHealth:
+def gateway_health(models: LiveModels, now: datetime | None = None, *, keys: KeyRing | None = None) -> GatewayHealth:
     """Return how the gateway is now."""
     now = now or datetime.now(UTC)
     problems = []

@@ -198,7 +198,7 @@ def _of_live_trial(trial: LiveTrial) -> Iterator[Sample]:
 def _of_worker(models: LiveModels, keys: KeyRing | None, started: float) -> Iterator[Sample]:
     yield Sample("swaps_total", {}, models.swaps)
     yield Sample("registry_up", {}, float(models.registry_problem is None and models.looks > 0))
-    yield Sample("degraded", {}, float(gateway_health(models, keys).status != "ok"))
+    yield Sample("degraded", {}, float(gateway_health(models, keys=keys).status != "ok"))
     if keys is not None:
         yield Sample("keys", {}, len(keys))
         yield Sample("keys_file_up", {}, float(keys.problem is None))
