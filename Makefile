@@ -16,7 +16,7 @@ export GOMP_SPINCOUNT := 0
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --group build --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-annotate --quiet
-# XGBoost's 400 MB for GPUs on several machines stay out of the images.
+# XGBoost's 469 MB for GPUs on several machines stay out of the images.
 IMAGE_LOCK := $(BIN)/uv pip compile --python-version 3.11 --constraint requirements.lock --no-emit-package nvidia-nccl-cu12 \
 	--generate-hashes --no-header --no-emit-index-url --no-annotate --quiet
 

@@ -9,7 +9,7 @@ RUN python -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir --disable-p
     && python -m venv --without-pip /opt/venv
 WORKDIR /build
 COPY docker/airflow.lock ./
-# Without dependencies: the lock names every package and leaves out the 400 MB that XGBoost wants for GPUs on several machines.
+# Without dependencies: the lock names every package and leaves out the 469 MB that XGBoost wants for GPUs on several machines.
 RUN --mount=type=cache,target=/root/.cache/uv \
     /opt/uv/bin/uv pip install --python /opt/venv/bin/python --require-hashes --no-deps -r airflow.lock
 COPY pyproject.toml README.md requirements.lock ./
