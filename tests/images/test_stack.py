@@ -3,6 +3,7 @@
 import json
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -127,9 +128,8 @@ def test_logs_of_tasks_are_in_s3(stack):
 
 
 def test_prometheus_sees_the_gateway(stack):
-    query = f"{stack.prometheus_url}/api/v1/query?query=evergreen_gateway_requests_total%3E0"
-    found = eventually(lambda: json.loads(answer(query))["data"]["result"])
-    assert MODEL in {one["metric"].get("model") for one in found}
+    asked = urllib.parse.quote(f'evergreen_gateway_requests_total{{model="{MODEL}",status="200"}} > 0')
+    assert eventually(lambda: json.loads(answer(f"{stack.prometheus_url}/api/v1/query?query={asked}"))["data"]["result"])
 
 
 def test_airflow_sends_its_metrics(stack):
