@@ -28,7 +28,11 @@ install_tools() {
 
 start_daemon() {
     "$docker" version >/dev/null 2>&1 && return
-    ip -brief link show docker0 >/dev/null 2>&1 || touch "$work/bridge-is-ours"
+    # What the daemon changes on this machine, unless another one has done so before.
+    ip -brief link show docker0 >/dev/null 2>&1 || {
+        cat /proc/sys/net/ipv4/ip_forward >"$work/forwarding-before"
+        iptables -S FORWARD 2>/dev/null | sed -n 's/^-P FORWARD //p' >"$work/policy-before"
+    }
     setsid nohup dockerd --host "$DOCKER_HOST" --data-root "$work/data" --exec-root "$work/exec" --pidfile "$work/dockerd.pid" \
         --default-ulimit nofile=20000:20000 >"$work/dockerd.log" 2>&1 </dev/null &
     for _ in $(seq 60); do "$docker" version >/dev/null 2>&1 && return; sleep 0.5; done
@@ -73,14 +77,16 @@ clean_up() {
         daemon=$(cat "$work/dockerd.pid")
         kill "$daemon"
         for _ in $(seq 60); do kill -0 "$daemon" 2>/dev/null || break; sleep 0.5; done
-        [ -e "$work/bridge-is-ours" ] && remove_network
+        [ -e "$work/forwarding-before" ] && remove_network
     fi
     rm -rf "$work"
     exit $status
 }
 
-# The daemon leaves its bridge and its chains behind.
+# The daemon leaves its bridge and its chains behind, and forwarding switched on with everything else dropped.
 remove_network() {
+    [ -s "$work/policy-before" ] && iptables -P FORWARD "$(cat "$work/policy-before")"
+    cat "$work/forwarding-before" >/proc/sys/net/ipv4/ip_forward
     ip link delete docker0 2>/dev/null
     for table in filter nat; do
         iptables-save -t "$table" | grep -E '^-A .*(DOCKER|docker0)' | sed 's/^-A/-D/' | while read -r rule; do
