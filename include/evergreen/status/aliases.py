@@ -5,6 +5,7 @@ A server is asked by its REST interface, a database by one query that changes no
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ def _ask_server(address: str, model: str) -> dict[str, str] | None:
 
     url = f"{address.rstrip('/')}/api/2.0/mlflow/registered-models/get"
     try:
-        answer = requests.get(url, params={"name": model}, timeout=TIMEOUT_SECONDS)
+        answer = requests.get(url, params={"name": model}, timeout=TIMEOUT_SECONDS, auth=_credentials())
         if answer.status_code == requests.codes.not_found:
             return {}
         answer.raise_for_status()
@@ -67,6 +68,12 @@ def _ask_server(address: str, model: str) -> dict[str, str] | None:
     except (requests.RequestException, ValueError, KeyError):
         return None
     return {str(entry["alias"]): str(entry["version"]) for entry in aliases}
+
+
+def _credentials() -> tuple[str, str] | None:
+    """Return what MLflow's own client would log in with; None where it would not."""
+    name, password = (os.environ.get(f"MLFLOW_TRACKING_{part}") for part in ("USERNAME", "PASSWORD"))
+    return (name, password) if name and password else None
 
 
 def _ask_database(url: str, model: str) -> dict[str, str] | None:

@@ -1,7 +1,10 @@
 import os
 import subprocess
 import sys
+import threading
+from base64 import b64encode
 from datetime import UTC, date, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pyarrow as pa
@@ -162,3 +165,34 @@ def test_neither_mlflow_nor_what_learns_is_imported():
     heavy = ("mlflow", "xgboost", "sklearn", "airflow")
     code = f"import sys, evergreen.status.queries; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+class _Guarded(BaseHTTPRequestHandler):
+    """MLflow behind a password."""
+
+    def do_GET(self):
+        wanted = "Basic " + b64encode(b"reader:s3cret").decode()
+        known = self.headers.get("Authorization") == wanted
+        body = b'{"registered_model": {"aliases": [{"alias": "champion", "version": "7"}]}}' if known else b"{}"
+        self.send_response(200 if known else 401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_an_mlflow_that_asks_for_a_password_is_asked_with_it(tmp_path, monkeypatch):
+    server = HTTPServer(("127.0.0.1", 0), _Guarded)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    settings = Settings(home=tmp_path, mlflow_tracking_uri=f"http://127.0.0.1:{server.server_port}")
+    try:
+        monkeypatch.delenv("MLFLOW_TRACKING_USERNAME", raising=False)
+        assert read_aliases(settings, MODEL) is None
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "reader")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "s3cret")
+        assert read_aliases(settings, MODEL) == {"champion": "7"}
+    finally:
+        server.shutdown()
+        server.server_close()
