@@ -15,7 +15,11 @@ import pytest
         ("{probation: {look_after: 14d}}", "probation.look_after", "unknown key"),
         ("{trial: {give_up_after: 1h}}", "trial", "a direct rollout has no trial"),
         ("{rollout: canary, trial: {steps: [{share: 0.5}, {share: 0.2}]}}", "steps[1].share", "a step must have more traffic"),
-        ("{rollout: canary, trial: {steps: [{share: 1, hold: 2d}]}}", "steps[0].hold", "the step is given up before it is over"),
+        (
+            "{rollout: canary, trial: {steps: [{share: 1, hold: 2d}]}}",
+            "steps[0].hold",
+            "the step is given up before it is over",
+        ),
         ("{rollout: blue_green, trial: {steps: [{share: 0.5}]}}", "trial.steps", "blue/green switches all traffic at once"),
         ("{rollout: blue-green}", "release.rollout", "unknown word"),
     ],
