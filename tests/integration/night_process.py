@@ -1,4 +1,4 @@
-"""Score and watch one night, and print what it decided. Not a test: a process for one."""
+"""Score and watch one night, and print what it decided as the last line. Not a test: a process for one."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ def main(home: str, as_of: str) -> None:
         outcome = run_dag(f"flight_delays.{kind}", {"as_of": as_of})
         if not outcome.succeeded:
             sys.exit(f"{kind}: {outcome.errors}")
-    sys.stdout.write(outcome.returned["decide"]["decision_id"])
+    sys.stdout.write(f"\n{outcome.returned['decide']['decision_id']}\n")
 
 
 if __name__ == "__main__":

@@ -96,8 +96,9 @@ def _worked(copied: Copied) -> Copied:
     while night.poll() is None:
         copied.while_working.append(make_backup(copied.settings, copied.folder).name)
         time.sleep(1)
-    copied.decided, problem = night.communicate()
+    said, problem = night.communicate()
     assert night.returncode == 0, problem[-2000:]
+    copied.decided = said.splitlines()[-1]  # Airflow may log to the same stream
     make_backup(copied.settings, copied.folder)
     copied.known = {command: copied.say(command, MODEL) for command in ("status", "decisions", "releases")}
     return copied
