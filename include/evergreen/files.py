@@ -78,7 +78,7 @@ class Files:
     def write_bytes(self, uri: str, data: bytes) -> None:
         """Write a file whole, replacing an older one."""
         if not is_s3(uri):
-            _write_local(_local(uri), data)
+            replace_file(_local(uri), data)
             return
         with _s3_errors(uri), self._open_s3().open_output_stream(_key(uri)) as stream:
             stream.write(data)
@@ -167,11 +167,27 @@ def _local(uri: str) -> Path:
     return Path(uri.removeprefix("file://"))
 
 
-def _write_local(path: Path, data: bytes) -> None:
+def sync_to_disk(path: Path) -> None:
+    """Bring a file's bytes, or a folder's names, to the disk."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def replace_file(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Write a local file whole or not at all, in the place of what is there.
+
+    Args:
+        path: Where; its folder is made.
+        data: All of it.
+        mode: Who may do what, less what the process's mask takes away.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".tmp-{uuid.uuid4().hex}"
     try:
-        with temporary.open("wb") as stream:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())

@@ -7,6 +7,7 @@ and a page is a pure function of both, so each can be made again years later wit
 from __future__ import annotations
 
 import json
+import math
 from datetime import date
 from enum import StrEnum
 from typing import Literal, NamedTuple, Self
@@ -20,6 +21,11 @@ from evergreen.results import Outcome, Result, canonical_bytes
 Role = Literal["challenger", "champion", "baseline"]
 Measured = FiniteFloat | None
 """A finite number, or None for what could not be measured; no gate takes None for good."""
+
+
+def finite(value: float) -> Measured:
+    """Return a number, or None for what is not one."""
+    return float(value) if math.isfinite(value) else None
 
 
 class MetricTraits(NamedTuple):

@@ -7,6 +7,8 @@ import shutil
 import uuid
 from typing import TYPE_CHECKING
 
+from evergreen.files import sync_to_disk
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -41,12 +43,12 @@ class Building:
                 for entry in sorted(built.iterdir(), key=lambda entry: entry.is_file()):
                     entry.rename(final / entry.name)
                 built.rmdir()
-                _sync(final)
+                sync_to_disk(final)
                 continue
             if final.is_dir():
                 final.rmdir()  # empty, or it would have been refused
             built.rename(final)
-            _sync(final.parent)
+            sync_to_disk(final.parent)
 
     def clear(self) -> None:
         """Remove what was not moved."""
@@ -54,11 +56,3 @@ class Building:
             if built.is_file():
                 built.unlink()
             shutil.rmtree(built, ignore_errors=True)
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

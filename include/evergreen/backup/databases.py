@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL, make_url
 
 from evergreen.errors import RequestError, StoreUnavailableError
 from evergreen.registry.database import BUSY_TIMEOUT_SECONDS
+from evergreen.settings import shown_address
 
 if TYPE_CHECKING:
     from evergreen.settings import Settings
@@ -41,7 +42,7 @@ class DatabaseAddress(NamedTuple):
     @property
     def text(self) -> str:
         """The address without its password."""
-        return self.url.render_as_string(hide_password=True)
+        return shown_address(self.url.render_as_string(hide_password=False))
 
 
 def databases_of(settings: Settings, mlflow_database: str = "") -> list[DatabaseAddress]:
@@ -58,7 +59,7 @@ def databases_of(settings: Settings, mlflow_database: str = "") -> list[Database
     if tracking.startswith(("http://", "https://")):
         raise RequestError(
             "MLflow's database is behind a server",
-            found=f"EVERGREEN_MLFLOW_TRACKING_URI={make_url(tracking).render_as_string(hide_password=True)}",
+            found=f"EVERGREEN_MLFLOW_TRACKING_URI={shown_address(tracking)}",
             allowed="the address of the database that the server uses (its --backend-store-uri)",
             remedy="add --mlflow-database URL; docs/guides/operations.md says what becomes of a server's artifacts",
         )

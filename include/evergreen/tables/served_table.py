@@ -8,7 +8,6 @@ number that only grows, in the same commit as the rows: a second attempt finds i
 from __future__ import annotations
 
 import json
-import os
 import random
 import time
 from collections import Counter
@@ -21,7 +20,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from evergreen.errors import StoreUnavailableError
-from evergreen.files import is_s3
+from evergreen.files import is_s3, sync_to_disk
 from evergreen.tables.day_rows import DAY
 from evergreen.tables.predictions import ANSWERED_AT
 from evergreen.tables.served_columns import ROLLOUT
@@ -205,11 +204,7 @@ class ServedTable(VersionedTable):
             actions = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
             written |= {log, *(root / unquote(action["add"]["path"]) for action in actions if "add" in action)}
         for path in [*sorted(written), *sorted({path.parent for path in written}), root]:
-            fd = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(fd)
-            finally:
-                os.close(fd)
+            sync_to_disk(path)
 
 
 def _delivered(table: DeltaTable, sender: str) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from evergreen.errors import RequestError, SettingsError
+from evergreen.files import replace_file
 from evergreen.serving.access.keys import EVERY_MODEL, AccessKey
 
 if TYPE_CHECKING:
@@ -124,13 +124,4 @@ def _alone(path: Path) -> Iterator[None]:
 
 def _write(path: Path, keys: tuple[AccessKey, ...]) -> None:
     data = msgspec.json.format(msgspec.json.encode(_Keys(keys)), indent=2) + b"\n"
-    path = path.resolve()  # a link stays a link
-    temporary = path.with_name(f".tmp-{uuid.uuid4().hex}")
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY), "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    replace_file(path.resolve(), data, mode=OWNER_ONLY)  # a link stays a link

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from evergreen.files import sync_to_disk
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -68,19 +70,10 @@ class Segment:
         finally:
             os.close(self._fd)
             self.path.rename(self.path.with_suffix(CLOSED))
-            sync_folder(self.path.parent)
+            sync_to_disk(self.path.parent)
 
     def _cut(self) -> None:
         try:
             os.ftruncate(self._fd, self.size_bytes)
         except OSError:
             self.is_broken = True
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring a folder's names to the disk."""
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from evergreen.errors import EvergreenError
-from evergreen.files import Files
+from evergreen.files import Files, sync_to_disk
 from evergreen.serving.log.frames import SegmentContent, read_frames
-from evergreen.serving.log.segment import DAMAGED, sync_folder
+from evergreen.serving.log.segment import DAMAGED
 from evergreen.serving.log.shipped_rows import served_rows
 from evergreen.serving.log.spool import LOCK_NAME, spool_folder
 from evergreen.serving.log.workers import (
@@ -134,7 +134,7 @@ def _deliver(load: Sequence[tuple[int, Path]], sender: str, table: ServedTable, 
     done.segments += len(load)
     for (_, path), content in zip(load, contents, strict=True):
         _put_away(path, done, is_damaged=_is_damaged(content))
-    sync_folder(load[0][1].parent)
+    sync_to_disk(load[0][1].parent)
 
 
 def _is_damaged(content: SegmentContent) -> bool:

@@ -16,10 +16,10 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from evergreen.files import sync_to_disk
 from evergreen.serving.log.model_log import ModelLog
 from evergreen.serving.log.personal import PersonalFields
 from evergreen.serving.log.room import Room
-from evergreen.serving.log.segment import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -227,5 +227,5 @@ def _own_folder(root: Path) -> tuple[Path, int]:
     fd = os.open(hidden / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(fd, fcntl.LOCK_EX)
     folder = hidden.rename(root / name)
-    sync_folder(root)
+    sync_to_disk(root)
     return folder, fd

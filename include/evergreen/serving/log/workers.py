@@ -11,8 +11,9 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from evergreen.files import sync_to_disk
 from evergreen.serving.log.frames import read_frames
-from evergreen.serving.log.segment import CLOSED, OPEN, sync_folder
+from evergreen.serving.log.segment import CLOSED, OPEN
 from evergreen.serving.log.spool import LOCK_NAME, NEW_PREFIX
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def close_for_the_dead(model: Path) -> int:
             os.fsync(stream.fileno())
         cut += content.size_bytes - content.good_bytes
         path.rename(path.with_suffix(CLOSED))
-    sync_folder(model)
+    sync_to_disk(model)
     return cut
 
 

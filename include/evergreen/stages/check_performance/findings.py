@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from evergreen.measurement import finite
 from evergreen.observation import Finding, Severity
 from evergreen.stages.check_performance.cohort import mature_cohort, maturity_findings
 from evergreen.stages.check_performance.estimates import estimate_findings
@@ -85,8 +86,8 @@ def _metric(cohort: Cohort, terms: Terms, limit: Limit, shortage: str) -> Findin
         severity=severity,
         value=found.estimate,
         limit=limit.value,
-        lower=found.lower if math.isfinite(found.lower) else None,
-        upper=found.upper if math.isfinite(found.upper) else None,
+        lower=finite(found.lower),
+        upper=finite(found.upper),
         rows=len(cohort.rows),
         reason=said,
     )

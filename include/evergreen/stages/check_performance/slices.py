@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from evergreen.definitions.monitoring import WatchedMetric
-from evergreen.measurement import direction
+from evergreen.measurement import direction, finite
 from evergreen.observation import Finding, Severity
 from evergreen.stages.check_performance.limits import limit_of
 from evergreen.stages.check_performance.wording import compared, number, title
@@ -84,10 +84,10 @@ def _finding(subject: str, rows: pd.DataFrame, found: Interval, limit: Limit, ch
         check="slice",
         subject=subject,
         severity=severity,
-        value=_measured(found.estimate),
+        value=finite(found.estimate),
         limit=limit.value,
-        lower=_measured(found.lower),
-        upper=_measured(found.upper),
+        lower=finite(found.lower),
+        upper=finite(found.upper),
         p_value=chance,
         rows=len(rows),
         reason=said + told,
@@ -105,7 +105,3 @@ def _too_small(watched: WatchedSlice, small: dict[str, int]) -> Finding:
         rows=sum(small.values()),
         reason=f"not judged, with fewer than {watched.min_rows:,} outcomes of {watched.by}: {shown}{more}",
     )
-
-
-def _measured(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evergreen.measurement import Curve, DayFigures, Figures, ModelFigures, direction
-from evergreen.stages.evaluate.statistics import finite, model_to_beat
+from evergreen.measurement import Curve, DayFigures, Figures, ModelFigures, direction, finite
+from evergreen.stages.evaluate.statistics import model_to_beat
 from evergreen.statistics.calibration_error import calibration_bins
 from evergreen.statistics.measures import measure
 

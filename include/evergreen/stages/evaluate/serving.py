@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evergreen.measurement import Parity, Serving
+from evergreen.measurement import Parity, Serving, finite
 from evergreen.predictors.predictor import onnx_parity
-from evergreen.stages.evaluate.statistics import finite
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evergreen.measurement import METRICS, Comparison, SliceComparison, Statistics, direction
+from evergreen.measurement import METRICS, Comparison, SliceComparison, Statistics, direction, finite
 from evergreen.statistics.clusters import remembered
 from evergreen.statistics.measures import measure, measure_by_cluster
 from evergreen.statistics.paired_cluster_bootstrap import Interval, chance_of_no_loss, paired_cluster_bootstrap
@@ -53,11 +53,6 @@ def measure_statistics(answers: Answers, terms: Terms, thresholds: Mapping[Role,
 def model_to_beat(answers: Answers) -> Role:
     """Return the champion's role, or the baseline's while there is no champion."""
     return "champion" if "champion" in answers.roles else "baseline"
-
-
-def finite(value: float) -> float | None:
-    """Return a number, or None for what is not one."""
-    return float(value) if math.isfinite(value) else None
 
 
 def _metrics(answers: Answers, role: Role, terms: Terms, thresholds: Mapping[Role, float]) -> dict[MetricName, float | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
@@ -11,8 +10,9 @@ import pyarrow as pa
 
 from evergreen.digests import digest_table
 from evergreen.files import Files
+from evergreen.measurement import finite
 from evergreen.observation import ProbationMeasurement
-from evergreen.predictors.bundle import load_predictor
+from evergreen.predictors.bundle import load_predictor, read_bundle
 from evergreen.results import ComparedReleases
 from evergreen.stages.probation.rows import SAID, WOULD_HAVE_SAID, read_look
 from evergreen.statistics.paired_measures import Answered, paired_measures
@@ -60,9 +60,11 @@ def compare(
         StoreUnavailableError: A store did not answer.
     """
     files = Files.from_settings(settings)
-    models = [load_predictor(files, each.bundle_uri, each.bundle_digest) for each in (look.champion, look.replaced)]
-    rows = read_look(look, collected, models[1], replaced_features, files)
-    return _keep(definition, collected, look, settings, _measure(rows, definition, [m.manifest.threshold for m in models]))
+    manifest, _ = read_bundle(files, look.champion.bundle_uri, look.champion.bundle_digest)
+    replaced = load_predictor(files, look.replaced.bundle_uri, look.replaced.bundle_digest)
+    rows = read_look(look, collected, replaced, replaced_features, files)
+    thresholds = [manifest.threshold, replaced.manifest.threshold]
+    return _keep(definition, collected, look, settings, _measure(rows, definition, thresholds))
 
 
 def not_compared(
@@ -148,17 +150,13 @@ def _measure(rows: pd.DataFrame, definition: ModelDefinition, thresholds: list[f
         confidence=definition.release.probation.confidence_of_a_look,
     )
     return _Measured(
-        champion=_finite(found.second),
-        replaced=_finite(found.first),
-        improvement=_finite(found.improvement.estimate),
-        lower=_finite(found.improvement.lower),
-        upper=_finite(found.improvement.upper),
+        champion=finite(found.second),
+        replaced=finite(found.first),
+        improvement=finite(found.improvement.estimate),
+        lower=finite(found.improvement.lower),
+        upper=finite(found.improvement.upper),
         rows=len(rows),
         days=rows["_day"].nunique(),
         positives=int(rows["label"].sum()),
         rows_digest=digest_table(pa.Table.from_pandas(rows, preserve_index=False)),
     )
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

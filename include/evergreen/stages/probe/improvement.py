@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from evergreen.digests import digest_json, digest_table
+from evergreen.measurement import finite
 from evergreen.predictors.threshold import decision_threshold
 from evergreen.stages.probe.refit import refit_probabilities
 from evergreen.statistics.paired_cluster_bootstrap import Interval
@@ -92,11 +93,11 @@ def probe_improvement(
             confidence=confidence,
         )
     return Improvement(
-        champion=_finite(found.first),
-        refit=_finite(found.second),
-        improvement=_finite(found.improvement.estimate),
-        lower=_finite(found.improvement.lower),
-        upper=_finite(found.improvement.upper),
+        champion=finite(found.first),
+        refit=finite(found.second),
+        improvement=finite(found.improvement.estimate),
+        lower=finite(found.improvement.lower),
+        upper=finite(found.improvement.upper),
         training_rows=len(train),
         probe_rows=len(judged),
         probe_days=judged["_day"].nunique(),
@@ -108,10 +109,6 @@ def probe_improvement(
 
 
 _UNKNOWN = PairedMeasures(math.nan, math.nan, Interval(math.nan, math.nan, math.nan, math.nan))
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
 
 
 def _digest(train: pd.DataFrame, judged: pd.DataFrame, features: Sequence[str]) -> str:

@@ -90,12 +90,12 @@ def decide_night(
         diagnosis_digest=digest_bytes(diagnosis.to_bytes()),
         probe_digest=digest_bytes(probe.to_bytes()) if probe is not None else None,
         probation_digest=digest_bytes(compared.measurement.to_bytes()) if compared is not None else None,
-        policy_digest=policy_digest(monitoring, retraining, compared.rules if compared is not None else None),
+        policy_digest=_policy(monitoring, retraining, compared.rules if compared is not None else None),
         past_digest=digest_json([night.to_xcom() for night in past]),
     )
 
 
-def policy_digest(monitoring: Monitoring, retraining: Retraining, probation: Probation | None) -> str:
+def _policy(monitoring: Monitoring, retraining: Retraining, probation: Probation | None) -> str:
     """Return the digest of the sections that decided, as `ModelDefinition.digest` computes it; probation where it did."""
     sections = {"monitoring": monitoring.model_dump(mode="json"), "retraining": retraining.model_dump(mode="json")}
     if probation is not None:
