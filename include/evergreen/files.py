@@ -131,11 +131,16 @@ class Files:
             from pyarrow import fs
 
             scheme, _, endpoint = self._s3_endpoint_url.rpartition("://")
+            if endpoint:
+                # AWS's library reads this from nowhere else. Its checksums come after the bytes, without a length before
+                # them, which Ceph and others refuse (411).
+                os.environ.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
             self._s3 = fs.S3FileSystem(
                 region=self._s3_region,
                 endpoint_override=endpoint or None,
                 scheme=scheme or "https",
                 allow_bucket_creation=False,
+                allow_delayed_open=True,  # a small file is one PUT, not the three requests of an upload in parts
             )
         return self._s3
 

@@ -15,20 +15,35 @@ from pathlib import Path
 
 import pytest
 
+from ceph_gateway import CephGateway, make_buckets, missing_programs
 from free_ports import free_port
 from object_store import BUCKET, Store
 
 
 @pytest.fixture(scope="module")
-def s3_endpoint():
-    """A moto server of our own on a free loopback port, with credentials that mean nothing."""
+def s3_credentials():
+    """Credentials that servers of our own take, and nothing of this machine's."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (
+            "AWS_CA_BUNDLE",
+            "AWS_PROFILE",
+            "AWS_SESSION_TOKEN",
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "http_proxy",
+            "https_proxy",
+        ):
+            patch.delenv(name, raising=False)
+        patch.setenv("AWS_ACCESS_KEY_ID", CephGateway.access_key)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", CephGateway.secret_key)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(scope="module")
+def s3_endpoint(s3_credentials):
+    """A moto server of our own on a free loopback port."""
     port = free_port()
-    patch = pytest.MonkeyPatch()
-    for name in ("AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_SESSION_TOKEN", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
-        patch.delenv(name, raising=False)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        patch.setenv(name, "testing")
-    patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     endpoint = f"http://127.0.0.1:{port}"
@@ -39,7 +54,6 @@ def s3_endpoint():
     finally:
         server.terminate()
         server.wait(10)
-        patch.undo()
 
 
 def _await(endpoint, server):
@@ -56,11 +70,27 @@ def _await(endpoint, server):
     pytest.fail("the server did not answer within 30 seconds")
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture(scope="session")
+def ceph_gateway():
+    """Ceph's gateway, which companies run: a second opinion on what S3 means."""
+    if missing := missing_programs():
+        pytest.skip(f"{', '.join(missing)}: not installed here (apt install radosgw ceph-mon ceph-osd); CI has them")
+    with CephGateway() as gateway:
+        make_buckets(gateway.url, [BUCKET], gateway.access_key, gateway.secret_key)
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+def ceph_endpoint(ceph_gateway, s3_credentials):
+    return ceph_gateway.url
+
+
+@pytest.fixture(params=["local", "moto", "ceph"])
 def store(request, tmp_path):
     if request.param == "local":
         return Store(str(tmp_path))
-    return Store(f"s3://{BUCKET}/{uuid.uuid4().hex}", request.getfixturevalue("s3_endpoint"))
+    endpoint = request.getfixturevalue("s3_endpoint" if request.param == "moto" else "ceph_endpoint")
+    return Store(f"s3://{BUCKET}/{uuid.uuid4().hex}", endpoint)
 
 
 def _binaries() -> str | None:

@@ -1,8 +1,10 @@
 """Local disk and S3 keep the same promises: files, tables by day, stage results, and a whole ingest."""
 
+import itertools
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -108,6 +110,52 @@ def test_two_processes_write_one_table_at_once(store):
     days = {day: [x for at, x in zip(found["_day"], found["x"], strict=True) if at == day] for day in found["_day"]}
     assert days[nth(11)] == days[nth(12)] == [4], "the last write of each writer's own day"
     assert all(days[nth(number)] in ([number, 1], [number, 2]) for number in range(5)), "one writer's rows, never both"
+
+
+EIGHT = """
+import sys, time
+from object_store import Store
+from unit.stages.landing_case import nth
+from contracts.test_stores import EACH, eager, table_of
+
+root, endpoint, start, salt = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
+table = Store(root, endpoint).table()
+time.sleep(max(0.0, start - time.time()))
+for number in range(EACH):
+    added = 100 * salt + number
+    eager(lambda: table.change_day(nth(0), lambda rows: table_of(*(rows["x"].to_pylist() if rows else []), added)))
+    eager(lambda: table.write_days({nth(1 + salt): table_of(*range(number + 1))}))
+"""
+EACH = 2
+"""Additions of every one of the eight writers to the one day they share."""
+
+
+def eager(write):
+    """Write, and again where others kept coming in between, as Airflow's retry does."""
+    while True:
+        try:
+            return write()
+        except StoreUnavailableError:
+            continue
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_eight_writers_at_once_lose_nothing_and_double_nothing(store):
+    start = str(time.time() + 5)
+    writers = [python(EIGHT, store.root, store.s3_endpoint_url, start, str(salt)) for salt in range(8)]
+    assert [writer.wait(500) for writer in writers] == [0] * 8
+    table = store.table()
+    shared = table.read(table.version(), days=[nth(0)])["x"].to_pylist()
+    assert sorted(shared) == [100 * salt + number for salt in range(8) for number in range(EACH)]
+    for salt in range(8):
+        own = [value for value in shared if value // 100 == salt]
+        assert own == sorted(own), "a writer's additions in the order in which it made them"
+        assert table.read(table.version(), days=[nth(1 + salt)])["x"].to_pylist() == list(range(EACH))
+    # Every version is whole: the shared day only grows, by one row at a time.
+    sizes = [table.partitions(version).get(nth(0)) for version in range(table.version() + 1)]
+    rows_by_version = [0 if one is None else one.rows for one in sizes]
+    assert {after - before for before, after in itertools.pairwise(rows_by_version)} <= {0, 1}
 
 
 # Stage results
