@@ -152,7 +152,7 @@ def due(decided: XCom) -> list[XCom]:
 
 @task
 def tell(decided: XCom) -> list[str]:
-    """Tell whoever has to hear of tonight, unless they were told; what could not be delivered is tried again next night."""
+    """Tell whoever has to hear of tonight, unless they were told; what could not be delivered waits for the next sweep."""
     from evergreen.connect.alerts.night import tell_of_night
     from evergreen.connect.run import current_run
     from evergreen.results import Decided
@@ -177,6 +177,15 @@ def look_for_silence() -> list[str]:
 
     settings = Settings()
     return [*tell_of_silence(settings), *tell_of_old_features(settings)]
+
+
+@task
+def tell_again() -> list[str]:
+    """Try every message again that could not be delivered."""
+    from evergreen.connect.alerts.waiting import tell_what_waits
+    from evergreen.settings import Settings
+
+    return [each.line for each in tell_what_waits(Settings())]
 
 
 @task

@@ -94,7 +94,7 @@ def hours_unwatched(definition: ModelDefinition, settings: Settings, now: dateti
 def _told(incident: Incident, definition: ModelDefinition, settings: Settings) -> list[str]:
     from evergreen.connect.alerts.occasions import tell
 
-    return [f"{each.channel}: {each.level}" for each in tell(incident, definition, settings)]
+    return [each.line for each in tell(incident, definition, settings)]
 
 
 def _should_be_watched(definition: ModelDefinition, now: datetime) -> bool:

@@ -29,8 +29,9 @@ from sqlalchemy import (
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Dialect
 
-SCHEMA_VERSION = 5
-"""2 brought the tables of monitoring, alerts and events; 3 that of online inputs; 4 that of rollouts; 5 the way back."""
+SCHEMA_VERSION = 6
+"""2 brought the tables of monitoring, alerts and events; 3 that of online inputs; 4 that of rollouts; 5 the way back; 6 the
+attempts to deliver an alert."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -124,6 +125,26 @@ alerts = Table(
     Column("subject", Text, nullable=False),
     Column("sent_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("model", "incident", "target", "sequence"),
+)
+
+alert_attempts = Table(
+    "evergreen_alert_attempts",
+    metadata,
+    Column("model", String(63), nullable=False),
+    Column("incident", String(64), nullable=False),
+    Column("target", String(32), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("fingerprint", String(32), nullable=False),
+    Column("level", String(16), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("lines", JSON, nullable=False),
+    Column("link", Text, nullable=False),
+    Column("error", String(200)),
+    Column("happened_at", UtcDateTime, nullable=False),
+    # The claim: of two who would send the same message at once, one fails to write that it begins.
+    PrimaryKeyConstraint("model", "incident", "target", "sequence", "attempt", "outcome"),
 )
 
 nights = Table(
@@ -262,6 +283,7 @@ APPEND_ONLY = (
     versions,
     releases,
     alerts,
+    alert_attempts,
     nights,
     arrivals,
     released_days,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from evergreen.connect.alerts.plain_notifier import PlainNotifier
+from evergreen.connect.alerts.topic import SnsTopicNotifier
 from evergreen.errors import RequestError
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ _log = logging.getLogger(__name__)
 LOG_NAME = "alerts.jsonl"
 TIMEOUT_SECONDS = 10.0
 _DEFAULT_CONNECTIONS = {"email": "smtp_default", "slack": "slack_default", "sns": "aws_default"}
-_LONGEST_SNS_SUBJECT = 100
 
 
 class AlertFileNotifier(PlainNotifier):
@@ -53,6 +53,7 @@ class AlertFileNotifier(PlainNotifier):
         message = self._message
         line = {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "id": message.id,
             "model": message.model,
             "incident": message.incident,
             "level": message.level,
@@ -131,7 +132,7 @@ def _notifiers(way: Notify, message: Message, settings: Settings) -> list[BaseNo
         return [SlackWebhookNotifier(connection_id, message)]
     if way.channel == "email":
         return [_mail(connection_id, way.to, message)]
-    return [_sns(connection_id, topic, message) for topic in way.to]
+    return [SnsTopicNotifier(connection_id, topic, message) for topic in way.to]
 
 
 def _mail(connection_id: str, to: tuple[str, ...], message: Message) -> BaseNotifier:
@@ -141,11 +142,3 @@ def _mail(connection_id: str, to: tuple[str, ...], message: Message) -> BaseNoti
     link = f'<p><a href="{escape(message.link)}">{escape(message.link)}</a></p>' if message.link else ""
     html = f"<p>{escape(message.subject)}</p><ul>{lines}</ul>{link}"
     return SmtpNotifier(to=list(to), subject=message.subject, html_content=html, smtp_conn_id=connection_id)
-
-
-def _sns(connection_id: str, topic: str, message: Message) -> BaseNotifier:
-    from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
-
-    # SNS takes ASCII subjects of at most 100 characters.
-    subject = message.subject.encode("ascii", "replace").decode()[:_LONGEST_SNS_SUBJECT]
-    return SnsNotifier(aws_conn_id=connection_id, target_arn=topic, message=message.text, subject=subject)

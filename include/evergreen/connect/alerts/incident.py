@@ -57,6 +57,8 @@ class Message:
     subject: str
     lines: tuple[str, ...]
     link: str
+    id: str = ""
+    """The same for every attempt to deliver this message, so that whoever gets it twice can tell."""
 
     @property
     def text(self) -> str:

@@ -33,8 +33,4 @@ def tell_of_night(run: Run, decided: Decided) -> list[str]:
         of_night(decided, kept.alarms if kept else (), base_url() + path),
         of_silence(run.definition.name, 0.0, run.definition.monitoring.operations.max_hours_unwatched, ""),
     )
-    return [
-        f"{each.channel}: {each.level}{'' if each.delivered else ' (not delivered)'}"
-        for incident in incidents
-        for each in tell(incident, run.definition, run.settings)
-    ]
+    return [each.line for incident in incidents for each in tell(incident, run.definition, run.settings)]

@@ -5,7 +5,7 @@ import pytest
 from evergreen.connect.alerts.incident import Incident, of_deadline, of_night, of_run, of_silence
 from evergreen.connect.alerts.speaking import speak
 from evergreen.definitions.alerts import Notify
-from evergreen.registry.alerts import AlertStore
+from evergreen.registry.alerts import IN_FLIGHT, AlertStore
 from evergreen.results import Decided
 
 LOG = Notify(channel="log")
@@ -101,6 +101,95 @@ def test_a_broken_way_fails_nothing_delays_no_other_and_is_tried_again(say, sent
     say(incident(), (PAGER, LOG))
     assert [channel for channel, _, _ in sent] == ["log", "sns"]
     assert len(store.list("m")) == 2
+
+
+def test_what_was_not_delivered_is_kept_with_its_words_and_not_with_the_errors(say, store):
+    for _ in range(2):
+        say(incident(), (PAGER,), broken=("sns",))
+    [unsaid] = store.waiting()
+    assert (unsaid.model, unsaid.incident, unsaid.level, unsaid.attempt) == ("m", "monitoring", "critical", 2)
+    assert (unsaid.subject, unsaid.lines, unsaid.link) == ("[critical] m: something", ("because",), "http://airflow/x")
+    assert unsaid.error == "ConnectionError"
+    assert store.waiting("another") == []
+    say(incident(), (PAGER,))
+    assert store.waiting() == []
+
+
+def test_every_attempt_of_a_message_has_one_id_and_the_next_message_another(store):
+    ids, broken = [], True
+
+    def deliver(way, message):
+        ids.append(message.id)
+        if broken:
+            raise ConnectionError
+
+    speak(incident(), (PAGER,), store, deliver)
+    broken = False
+    speak(incident(), (PAGER,), store, deliver)
+    speak(incident(about=("b",)), (PAGER,), store, deliver)
+    speak(incident("well"), (PAGER,), store, deliver)
+    assert ids[0] == ids[1]
+    assert len(set(ids)) == 3
+
+
+def test_an_incident_that_nobody_could_be_told_of_is_told_when_it_is_over(say, sent, store):
+    say(incident(), (PAGER,), broken=("sns",))
+    say(incident("well"), (PAGER,), broken=("sns",))
+    assert store.waiting()[0].level == "recovered"
+    say(incident("well"), (PAGER,))
+    assert [level for _, level, _ in sent] == ["recovered"]
+    say(incident("well"), (PAGER,))
+    assert len(sent) == 1
+
+
+def test_the_late_all_clear_says_what_could_not_be_told(store):
+    messages = []
+
+    def down(way, message):
+        raise ConnectionError
+
+    speak(incident(), (PAGER,), store, down)
+    speak(incident("well"), (PAGER,), store, lambda way, message: messages.append(message))
+    assert messages[0].lines[0] == "Could not be told before: [critical] m: something"
+
+
+def test_back_to_what_was_told_is_told_again_where_the_change_between_still_waits(say, sent, store):
+    say(incident(about=("a",)), (PAGER,))
+    say(incident(about=("b",)), (PAGER,), broken=("sns",))
+    say(incident(about=("a",)), (PAGER,))
+    assert len(sent) == 2
+    assert store.waiting() == []
+
+
+def test_while_one_delivers_nobody_else_does(say, sent, store):
+    def deliver(way, message):
+        say(incident(), (PAGER,))  # another process, at the same moment
+
+    speak(incident(), (PAGER,), store, deliver)
+    assert sent == []
+
+
+def test_what_a_killed_process_had_begun_is_free_after_a_while(store):
+    words = {"fingerprint": "f", "level": "critical", "subject": "s", "lines": (), "link": ""}
+    begun = store.begin("m", "monitoring", "t", **words)
+    assert store.begin("m", "monitoring", "t", **words) is None
+    assert begun.is_under_way(begun.happened_at + IN_FLIGHT * 0.99)
+    assert not begun.is_under_way(begun.happened_at + IN_FLIGHT)
+
+
+def test_of_several_topics_the_one_that_is_down_is_tried_again_alone(store):
+    topics, heard = ("arn:aws:sns:us-east-1:1:a", "arn:aws:sns:us-east-1:1:b"), []
+
+    def deliver(way, message):
+        if way.to == topics[:1] and not heard:
+            heard.append("down")
+            raise ConnectionError
+        heard.append(way.to[0][-1])
+
+    way = Notify(channel="sns", to=topics)
+    for _ in range(2):
+        speak(incident(), (way,), store, deliver)
+    assert heard == ["down", "b", "a"]
 
 
 def test_two_addresses_are_two_ways(say, sent):
