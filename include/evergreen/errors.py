@@ -12,12 +12,14 @@
     │   ├── LandingError         a landing file is missing or cannot be read
     │   ├── DataValidationError  an expectation of severity `fail` was not met
     │   ├── FeatureError         features.py broke its contract
+    │   ├── ErasedError          what is asked for rested on rows that somebody has had erased
     │   └── NotEnoughRowsError   too few rows to learn or to judge
     ├── RegistryError            the registry refuses
     │   ├── DigestMismatchError  bytes are not the bytes that were decided on
     │   ├── UndecidedError       a release without its decision record
     │   └── PromotionConflictError   somebody else moved the champion meanwhile
     ├── SmokeTestError           a release does not answer as it did when it was judged
+    ├── DeploymentError          an endpoint elsewhere does not answer with the release
     ├── StoreUnavailableError    a store did not answer: retrying may help        (also ConnectionError)
     ├── RunFailedError           a DAG run that somebody waited for did not succeed
     └── StackError               the local stack did not start or stop
@@ -147,6 +149,10 @@ class LandingError(DataError):
     """A landing file is missing or cannot be read."""
 
 
+class ErasedError(DataError):
+    """What is asked for rested on rows that somebody has had erased: it cannot be read or computed again, by design."""
+
+
 class DataValidationError(DataError):
     """An expectation of severity `fail` was not met."""
 
@@ -181,6 +187,12 @@ class PromotionConflictError(RegistryError):
 
 class SmokeTestError(EvergreenError):
     """A release does not answer as it did when it was judged."""
+
+
+class DeploymentError(EvergreenError):
+    """An endpoint elsewhere does not answer with the release."""
+
+    http_status = 502
 
 
 class StoreUnavailableError(EvergreenError, ConnectionError):

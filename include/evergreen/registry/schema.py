@@ -29,9 +29,9 @@ from sqlalchemy import (
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Dialect
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """2 brought the tables of monitoring, alerts and events; 3 that of online inputs; 4 that of rollouts; 5 the way back; 6 the
-attempts to deliver an alert."""
+attempts to deliver an alert; 7 erasures."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -278,6 +278,42 @@ rollouts = Table(
     Index("evergreen_rollouts_by_id", "model", "rollout_id"),
 )
 
+erasures = Table(
+    "evergreen_erasures",
+    metadata,
+    # Digest of model, columns and keyed hashes: the same person is erased under one id, however often it is asked for.
+    Column("id", String(32), primary_key=True),
+    Column("model", String(63), nullable=False),
+    Column("columns", JSON, nullable=False),
+    Column("hashes", JSON, nullable=False),
+    Column("hash_key_id", String(32), nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("begun_at", UtcDateTime, nullable=False),
+    Index("evergreen_erasures_by_model", "model", "begun_at"),
+)
+
+erased_keys = Table(
+    "evergreen_erased_keys",
+    metadata,
+    Column("erasure_id", String(32), nullable=False),
+    Column("hash", String(64), nullable=False),
+    PrimaryKeyConstraint("erasure_id", "hash"),
+)
+
+erasure_ends = Table(
+    "evergreen_erasure_ends",
+    metadata,
+    Column("erasure_id", String(32), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Column("places", JSON, nullable=False),
+    Column("lost", JSON, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("ended_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("erasure_id", "sequence"),
+)
+
 APPEND_ONLY = (
     decisions,
     versions,
@@ -292,6 +328,9 @@ APPEND_ONLY = (
     refused_events,
     online_versions,
     rollouts,
+    erasures,
+    erased_keys,
+    erasure_ends,
 )
 
 

@@ -1,0 +1,1 @@
+"""Erasing what is kept about one person or thing, and keeping it from coming back."""
