@@ -2,10 +2,13 @@
 
 from airflow.sdk import DAG
 
+from evergreen.connect.bundled_definitions import read_definitions_beside
 from evergreen.connect.dag_arguments import dag_arguments, definitions_to_unfold
 from evergreen.connect.events.form import events_params
 from evergreen.connect.events.tasks import compare, start, take
 from evergreen.connect.events.watchers import requests_asset, wake_up_schedule
+
+read_definitions_beside(__file__)
 
 DOC = """\
 An event only wakes this DAG up. It writes down what was asked for, compares the days that have landed with those that were

@@ -4,8 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, chain
 
+from evergreen.connect.bundled_definitions import read_definitions_beside
 from evergreen.connect.maintenance_tasks import clear, models
 from evergreen.definitions.retention import KINDS
+
+read_definitions_beside(__file__)
 
 DOC = """\
 Every Sunday at noon UTC, for each model and each kind of what is kept: find what is older than the model's `retention` and what

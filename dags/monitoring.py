@@ -3,6 +3,7 @@
 from airflow.sdk import DAG
 
 from evergreen.connect.assets import ModelAssets
+from evergreen.connect.bundled_definitions import read_definitions_beside
 from evergreen.connect.dag_arguments import dag_arguments, definitions_to_unfold, run_limit, timetable
 from evergreen.connect.monitoring_tasks import (
     check_drift,
@@ -20,6 +21,8 @@ from evergreen.connect.monitoring_tasks import (
 )
 from evergreen.connect.params import night_params
 from evergreen.connect.triggering import trigger_trainings
+
+read_definitions_beside(__file__)
 
 DOC = """\
 Every night: bring together what the champion said and what came true, look at it from four sides, find the cause of what is

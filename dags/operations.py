@@ -3,9 +3,12 @@
 from airflow.sdk import DAG
 
 from evergreen.connect.assets import ModelAssets
+from evergreen.connect.bundled_definitions import read_definitions_beside
 from evergreen.connect.dag_arguments import dag_arguments, definitions_to_unfold
 from evergreen.connect.params import pause_params, promote_params, rollback_params
 from evergreen.connect.tasks import pause_rollout, promote, rollback
+
+read_definitions_beside(__file__)
 
 PROMOTE = """\
 Makes the challenger on trial the champion now, skipping what is left of its trial; or a registered version. The gate is not

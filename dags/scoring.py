@@ -3,9 +3,12 @@
 from airflow.sdk import DAG
 
 from evergreen.connect.assets import ModelAssets
+from evergreen.connect.bundled_definitions import read_definitions_beside
 from evergreen.connect.dag_arguments import dag_arguments, definitions_to_unfold, run_limit, timetable
 from evergreen.connect.params import night_params
 from evergreen.connect.tasks import build_champion_features, ingest, materialize, score, validate
+
+read_definitions_beside(__file__)
 
 DOC = """\
 Every night: take in and check the new day, build its features with the champion's own code, as each row could have known

@@ -4,14 +4,18 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, DeltaTriggerTimetable
 
-from evergreen.connect.monitoring_tasks import due_of_all, end_forgotten_rollouts, look_for_silence
+from evergreen.connect.bundled_definitions import read_definitions_beside
+from evergreen.connect.monitoring_tasks import due_of_all, end_forgotten_rollouts, look_for_silence, tell_again
 from evergreen.connect.triggering import trigger_trainings
+
+read_definitions_beside(__file__)
 
 DOC = """\
 A decision to train is kept before its training is triggered. Whatever gets lost in between (a killed scheduler, a deleted
 run) is found here: every decision whose training never began is triggered again, under the same run id, so that none runs
 twice. A model whose champion nobody has watched for longer than `monitoring.operations.max_hours_unwatched` is told of. A
-challenger whose trial has expired, or whose training run is over, is taken back."""
+challenger whose trial has expired, or whose training run is over, is taken back. A message that could not be delivered is sent
+again."""
 
 with DAG(
     dag_id="evergreen.sweep",
@@ -29,3 +33,4 @@ with DAG(
     trigger_trainings(due_of_all())
     look_for_silence()
     end_forgotten_rollouts()
+    tell_again()

@@ -4,6 +4,7 @@ from airflow.sdk import DAG, chain
 
 from evergreen.connect.approval import approval_task
 from evergreen.connect.assets import ModelAssets
+from evergreen.connect.bundled_definitions import read_definitions_beside
 from evergreen.connect.dag_arguments import candidate_names, dag_arguments, definitions_to_unfold, timetable
 from evergreen.connect.params import training_params
 from evergreen.connect.rollout import rollout_tasks
@@ -21,6 +22,8 @@ from evergreen.connect.tasks import (
     train,
     validate,
 )
+
+read_definitions_beside(__file__)
 
 DOC = """\
 Every run: take in what is new, check it, build features, train the candidates, judge the best of them against the

@@ -29,6 +29,10 @@ class Settings(BaseSettings):
     definitions_dir: Path = PROJECT_ROOT / "include" / "models"
     """Folder of the model definitions."""
 
+    definitions_in_bundle: str = ""
+    """Folder of the definitions in a DAG bundle, relative to the folder of the DAG files, such as `../include/models`: DAGs and
+    tasks then read those of their own version. Empty means `definitions_dir`, which everything else reads in any case."""
+
     landing_uri: str = ""
     """Where upstream systems put files; default `<home>/landing`."""
 
