@@ -56,6 +56,7 @@ def test_the_sweep_is_one_for_all_models_and_never_two_at_once(dags):
         "due_of_all": {"trigger"},
         "trigger": set(),
         "look_for_silence": set(),
+        "tell_again": set(),
         "end_forgotten_rollouts": set(),
     }
     assert (sweep.max_active_runs, sweep.catchup, sweep.is_paused_upon_creation) == (1, False, False)
