@@ -71,7 +71,8 @@ class CephGateway:
 
     access_key, secret_key = "evergreen", "evergreen-secret"
 
-    def __init__(self) -> None:
+    def __init__(self, secret_key: str = secret_key) -> None:
+        self.secret_key = secret_key
         self.root = Path(tempfile.mkdtemp(prefix="evergreen-ceph-"))
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -96,10 +97,10 @@ class CephGateway:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def stop(self) -> None:
-        """Kill the gateway; whoever asks is refused until `start`."""
+        """Kill the gateway; whoever asks is refused until `start_gateway`."""
         self._kill("radosgw")
 
-    def start(self) -> None:
+    def start_gateway(self) -> None:
         """Start the gateway and wait for its answer."""
         self._spawn("radosgw", "--name", "client.rgw")
         self._wait(self._answers, "the gateway answers")
@@ -117,15 +118,18 @@ class CephGateway:
         osd = str(uuid.uuid4())
         self._wait(lambda: self._ask("osd", "new", osd, "0").strip() == "0", "the monitor answers")
         self._run("ceph-osd", "--mkfs", "--id", "0", "--osd-uuid", osd)
-        self._spawn("ceph-osd", "--id", "0")
         self._wait(self._stores, "the object store is up")
-        self.start()
+        self.start_gateway()
         keys = ("--access-key", self.access_key, "--secret-key", self.secret_key)
         self._run(
             "radosgw-admin", "--name", "client.rgw", "user", "create", "--uid", "evergreen", "--display-name", "tests", *keys
         )
 
     def _stores(self) -> bool:
+        """Return whether the store is up. On a busy machine it sometimes asks too early, is told "wrong fsid" and gives up."""
+        process = self._running.get("ceph-osd")
+        if process is None or process.poll() is not None:
+            self._spawn("ceph-osd", "--id", "0")
         return bool(json.loads(self._ask("osd", "stat", "--format", "json") or "{}").get("num_up_osds") == 1)
 
     def _ask(self, *arguments: str) -> str:
@@ -145,10 +149,13 @@ class CephGateway:
     def _wait(self, condition: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + LIMIT_SECONDS
         while not condition():
-            ended = [name for name, process in self._running.items() if process.poll() is not None]
-            assert not ended, f"{ended} ended; see {self.root}"
+            ended = [name for name, process in self._running.items() if process.poll() is not None and name != "ceph-osd"]
+            assert not ended, f"{ended} ended: {self._log(ended[0])}"
             assert time.monotonic() < deadline, f"not within {LIMIT_SECONDS:.0f} s: {what}"
             time.sleep(0.1)
+
+    def _log(self, program: str) -> str:
+        return (self.root / f"{program}.out").read_text(encoding="utf-8", errors="replace")[-3000:]
 
     def _run(self, program: str, *arguments: str) -> None:
         done = self._call(program, *arguments)

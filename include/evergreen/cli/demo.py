@@ -11,6 +11,7 @@ import typer
 from evergreen.cli import local
 from evergreen.cli.arguments import find_definition, read_settings
 from evergreen.cli.console import standard_error, standard_output
+from evergreen.cli.demo_stack import DemoStack
 from evergreen.cli.local import AirflowPort, GatewayPort, MlflowPort  # noqa: TC001 - typer reads annotations at run time
 from evergreen.cli.outcome import show_night, show_scored, show_training
 from evergreen.cli.story import NightOfStory, show_story
@@ -18,8 +19,6 @@ from evergreen.cli.story import NightOfStory, show_story
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from evergreen.cli.airflow_api import AirflowApi
-    from evergreen.cli.stack.lifecycle import RunningStack
     from evergreen.definitions import ModelDefinition
     from evergreen.settings import Settings
 
@@ -42,20 +41,37 @@ def demo(
         bool, typer.Option("--watch/--no-watch", help="Go on after the first champion: watch it, and retrain when that helps.")
     ] = True,
     down: Annotated[bool, typer.Option("--down", help="Stop the stack at the end, also after an error.")] = False,
+    airflow_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Play on the Airflow at this address, which runs already with the same settings."),
+    ] = None,
+    airflow_user: Annotated[
+        str, typer.Option(metavar="NAME", help="Its user; the password is read from EVERGREEN_AIRFLOW_PASSWORD.")
+    ] = "admin",
+    gateway_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="The gateway to ask there, with EVERGREEN_GATEWAY_KEY.")
+    ] = None,
 ) -> None:
     """Watch Airflow keep a model of real flights evergreen: train, release, score, watch, find out why, retrain.
 
     Starts the stack, lets the night of 2013-04-01 train a first champion from January to March, and scores the next day with
     it. Then it watches the champion through April, where the answers get worse and a refit would not help, and into May, where
     it would: monitoring starts a training, and the gate decides. The stack keeps running, so that you can look around.
+
+    With --airflow-url nothing is started or stopped: the story is played on a stack that runs, such as that of
+    docker/compose.yaml.
     """
     settings = read_settings()
     definition = find_definition(MODEL, settings)
+    if airflow_url:
+        elsewhere = DemoStack.elsewhere(airflow_url, airflow_user, gateway_url, settings)
+        _Story(definition, settings, elsewhere, standard_output()).tell(watch=watch)
+        return
     layout = local.layout_of(settings, airflow_port, mlflow_port, gateway_port)
     try:
         stack = local.start(layout, settings)
         try:
-            _Story(definition, settings, stack, standard_output()).tell(watch=watch)
+            _Story(definition, settings, DemoStack.here(stack), standard_output()).tell(watch=watch)
         except BaseException:
             if not down:
                 standard_error().print("the stack keeps running: `evergreen demo` goes on from here, `evergreen down` stops it")
@@ -71,15 +87,12 @@ def demo(
 class _Story:
     """The demo, chapter by chapter."""
 
-    def __init__(self, definition: ModelDefinition, settings: Settings, stack: RunningStack, console: Console) -> None:
-        from evergreen.cli.airflow_api import AirflowApi
-        from evergreen.cli.stack.secrets import ADMIN
-
+    def __init__(self, definition: ModelDefinition, settings: Settings, stack: DemoStack, console: Console) -> None:
         self._definition = definition
         self._settings = settings
         self._stack = stack
         self._console = console
-        self._api: AirflowApi = AirflowApi(stack.layout.airflow_url, ADMIN, stack.secrets.admin_password)
+        self._api = stack.api
         self._nights: list[NightOfStory] = []
 
     def tell(self, *, watch: bool) -> None:
@@ -102,12 +115,14 @@ class _Story:
 
     def _watched_night(self, night: date) -> bool:
         """Score and watch one night; follow the training that monitoring starts, if it starts one."""
+        from evergreen.files import Files
+
         self._chapter(f"The night of {night}: score the days since, and look at what came true")
         self._land(through=night)
         scored = self._run("scoring", night, compact=True)
         returned = self._run("monitoring", night, compact=True)
         show_night(self._console, returned)
-        self._nights.append(NightOfStory.of(night, scored, returned))
+        self._nights.append(NightOfStory.of(night, scored, returned, Files.from_settings(self._settings)))
         decided = returned["decide"]
         if not decided["starts_training"]:
             return False
@@ -129,12 +144,13 @@ class _Story:
             from evergreen.cli.departures import show_departures
 
             show_departures(self._console, self._definition, self._settings, returned["score"])
-            self._ask_gateway(next_night, returned["score"]["release_version"])
+            if self._stack.gateway_url:
+                self._ask_gateway(next_night, returned["score"]["release_version"])
 
     def _ask_gateway(self, day: date, version: str) -> None:
         from evergreen.cli.gateway_call import show_gateway_answer
 
-        show_gateway_answer(self._console, self._stack.layout.gateway_url, self._definition, self._settings, day, version)
+        show_gateway_answer(self._console, self._stack.gateway_url, self._definition, self._settings, day, version)
 
     def _land(self, *, through: date) -> None:
         from evergreen.cli.seed import seed_landing
@@ -155,14 +171,14 @@ class _Story:
         from evergreen.cli.follow import follow_run
 
         dag_id = f"{MODEL}.{kind}"
-        self._console.print(f"{dag_id} run {run_id}: {self._stack.layout.airflow_url}/dags/{dag_id}/runs/{run_id}")
+        self._console.print(f"{dag_id} run {run_id}: {self._stack.airflow_url}/dags/{dag_id}/runs/{run_id}")
         return follow_run(self._api, dag_id, run_id, self._console, compact=compact)
 
     def _links(self, returned: dict[str, Any]) -> None:
         from evergreen.connect.links import mlflow_link, report_link
 
         settings = self._settings.model_copy(update={"mlflow_ui_url": self._stack.mlflow_url})
-        airflow = self._stack.layout.airflow_url
+        airflow = self._stack.airflow_url
         pages = {
             "validation page": airflow + report_link(returned.get("validate") or {}, settings),
             "gate report": airflow + report_link(returned.get("gate") or {}, settings),
@@ -174,14 +190,17 @@ class _Story:
 
     def _look_around(self, seconds: float) -> None:
         self._chapter(f"Done in {seconds:.0f} s. Look around")
-        local.show_addresses(self._console, self._stack)
-        for line in (
+        self._stack.show_addresses(self._console)
+        lines = [
             f"  evergreen status {MODEL}       the champion, its past and its days",
             f"  evergreen decisions {MODEL}    every verdict with its reasons",
             "  Airflow → Assets               how landing, features, champion and predictions hang together",
-            f"  {self._stack.layout.gateway_url}/docs    what the gateway can be asked, with a request to try",
-            "  evergreen down                 stop it all; the data stays in .evergreen/",
-        ):
+        ]
+        if self._stack.gateway_url:
+            lines.append(f"  {self._stack.gateway_url}/docs    what the gateway can be asked, with a request to try")
+        if self._stack.started_here:
+            lines.append("  evergreen down                 stop it all; the data stays in .evergreen/")
+        for line in lines:
             self._console.print(line, markup=False)
 
     def _chapter(self, title: str) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
+    from evergreen.files import Files
     from evergreen.observation import Finding
 
 
@@ -34,20 +35,21 @@ class NightOfStory:
     cause: str
 
     @classmethod
-    def of(cls, night: date, scored: Mapping[str, Any], watched: Mapping[str, Any]) -> NightOfStory:
+    def of(cls, night: date, scored: Mapping[str, Any], watched: Mapping[str, Any], files: Files) -> NightOfStory:
         """Read a night from what its tasks returned.
 
         Args:
             night: The night.
             scored: What the tasks of the scoring run returned, by task id.
             watched: What the tasks of the monitoring run returned, by task id.
+            files: Where its observations are.
         """
         probed = watched.get("probe") or {}
         newest = scored.get("score") or {}
         return cls(
             night=night,
             scored_days=len(newest.get("caught_up", ())) + bool(newest),
-            metric=_first_metric(watched.get("check_performance")),
+            metric=_first_metric(watched.get("check_performance"), files),
             improvement=probed.get("improvement"),
             lower=probed.get("lower"),
             action=watched["decide"]["action"],
@@ -75,14 +77,13 @@ def show_story(console: Console, nights: list[NightOfStory]) -> None:
     Console(file=console.file, width=max(console.width, WIDTH)).print(table)
 
 
-def _first_metric(checked: Mapping[str, Any] | None) -> Finding | None:
+def _first_metric(checked: Mapping[str, Any] | None, files: Files) -> Finding | None:
     if not checked:
         return None
-    from evergreen.files import Files
     from evergreen.results import CheckedNight
     from evergreen.tables.observations import read_observation
 
-    seen = read_observation(CheckedNight.from_xcom(checked), Files())
+    seen = read_observation(CheckedNight.from_xcom(checked), files)
     metrics = (finding for finding in seen.findings if finding.check == "metric")
     found = next(metrics, None)
     return found if found and found.value is not None else None
