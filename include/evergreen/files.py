@@ -72,7 +72,7 @@ class Files:
         """
         if not is_s3(uri):
             return _local(uri).read_bytes()
-        with _s3_errors(uri), self._open_s3().open_input_stream(_key(uri)) as stream:
+        with _s3_errors(uri), self._open_s3().open_input_stream(_key(uri), compression=None) as stream:
             return bytes(stream.read())
 
     def write_bytes(self, uri: str, data: bytes) -> None:
@@ -80,7 +80,7 @@ class Files:
         if not is_s3(uri):
             replace_file(_local(uri), data)
             return
-        with _s3_errors(uri), self._open_s3().open_output_stream(_key(uri)) as stream:
+        with _s3_errors(uri), self._open_s3().open_output_stream(_key(uri), compression=None) as stream:
             stream.write(data)
 
     def exists(self, uri: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path  # noqa: TC003 - typer reads annotations at run time
 from typing import Annotated
 
 import typer
@@ -24,19 +25,29 @@ def serve(
         list[str] | None,
         typer.Option(metavar="MODEL", help="Serve only this one; may be repeated.", autocompletion=complete_model),
     ] = None,
+    package: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Serve the release of this unpacked model package; no registry is asked."),
+    ] = None,
+    package_digest: Annotated[
+        str, typer.Option(envvar="EVERGREEN_PACKAGE_DIGEST", help="Refuse any package but the one of this digest.")
+    ] = "",
 ) -> None:
     """Answer requests with the champion of every model, until Ctrl-C.
 
     A new release takes over without a restart, between two requests. What has been taken when it is stopped is answered.
+    With --package it serves that one release, where neither registry nor store is in reach, and keeps no answers.
 
     Example: evergreen serve --port 8082 --model flight_delays
     """
     from evergreen.serving.server import serve as serve_models
 
     settings = read_settings()
-    known = model_names(settings.definitions_dir)
+    known = model_names(settings.definitions_dir) if model else ()
     for name in model or ():
         if name not in known:
             raise unknown_model(name, settings.definitions_dir)
     standard_error().print(f"gateway  http://{host}:{port}  (docs at /docs, Ctrl-C stops it)", markup=False)
-    serve_models(settings, host=host, port=port, workers=workers, models=model or ())
+    serve_models(
+        settings, host=host, port=port, workers=workers, models=model or (), package=package, package_digest=package_digest
+    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from evergreen.definitions.problems import Mistake, spell
+from evergreen.definitions.sagemaker import SageMaker
 from evergreen.definitions.words import Column, Duration, Section
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 Rollout = Literal["direct", "shadow", "canary", "blue_green"]
 FEWEST_DAYS = 5
 """Days of a comparison below which its bounds say nothing."""
+
+
+MEASURED_BY_SAGEMAKER = frozenset({"max_failure_share", "confidence"})
+"""Limits of a trial that an endpoint's own metrics can tell."""
 
 
 class Approval(Section):
@@ -149,6 +154,10 @@ DEFAULT_STEPS: dict[Rollout, tuple[RolloutStep, ...]] = {
 class ReleasePlan(Section):
     """How a promoted challenger reaches traffic."""
 
+    target: Literal["gateway", "sagemaker"] = "gateway"
+    """Who answers callers: Evergreen's gateway, or an endpoint of Amazon SageMaker, which follows the champion."""
+    sagemaker: SageMaker | None = None
+    """The endpoint; for `target: sagemaker`, and only there."""
     rollout: Rollout = "direct"
     """`direct`: the champion moves at once, after the smoke test. `shadow`: before that, the challenger answers the same
     requests unseen. `canary`: it answers a growing part of the callers. `blue_green`: it answers all of them at once, with the
@@ -168,8 +177,13 @@ class ReleasePlan(Section):
 
     @property
     def steps(self) -> tuple[RolloutStep, ...]:
-        """The steps of the rollout; none where it is direct."""
-        return self.trial.steps or DEFAULT_STEPS[self.rollout]
+        """The steps of the rollout on the gateway; none where it is direct, or where an endpoint answers."""
+        return () if self.target == "sagemaker" else self.trial.steps or DEFAULT_STEPS[self.rollout]
+
+    @property
+    def endpoint_steps(self) -> tuple[RolloutStep, ...]:
+        """The steps of the rollout on an endpoint; none where it is direct, or where the gateway answers."""
+        return (self.trial.steps or DEFAULT_STEPS[self.rollout]) if self.target == "sagemaker" else ()
 
     def mistakes(self) -> Iterator[Mistake]:
         """Yield a trial that the rollout does not have."""
@@ -182,6 +196,7 @@ class ReleasePlan(Section):
                 "one step with `share: 1.0`, or `rollout: canary`",
                 rests_on=(("rollout",),),
             )
+        yield from self._target_mistakes()
         if self.rollout == "direct" and self.trial != Trial():
             yield Mistake(
                 ("trial",),
@@ -189,4 +204,53 @@ class ReleasePlan(Section):
                 "`rollout: direct` and a `trial`",
                 "`rollout: shadow`, `canary` or `blue_green`; or no `trial`",
                 rests_on=(("rollout",),),
+            )
+
+    def _target_mistakes(self) -> Iterator[Mistake]:
+        """Yield what the target lacks, or cannot do."""
+        if self.target == "gateway":
+            if self.sagemaker is not None:
+                yield Mistake(
+                    ("sagemaker",),
+                    "nothing is brought to the endpoint",
+                    "`sagemaker` and `target: gateway`",
+                    "`target: sagemaker`, or no section `sagemaker`",
+                    rests_on=(("target",),),
+                )
+            return
+        if self.sagemaker is None:
+            yield Mistake(
+                ("target",),
+                "there is no endpoint to bring releases to",
+                "`target: sagemaker` and no section `sagemaker`",
+                "a section `sagemaker` with `endpoint`, `role_arn` and `image`",
+                rests_on=(("sagemaker",),),
+            )
+        if self.rollout == "blue_green":
+            yield Mistake(
+                ("rollout",),
+                "an endpoint knows no such rollout",
+                "`blue_green` and `target: sagemaker`",
+                "`direct`, which SageMaker does blue/green by itself; `shadow`; `canary`",
+                rests_on=(("target",),),
+            )
+        yield from self._unseen_on_an_endpoint()
+
+    def _unseen_on_an_endpoint(self) -> Iterator[Mistake]:
+        """Yield what a trial asks for and SageMaker does not measure or cannot decide on."""
+        if self.trial.key:
+            yield Mistake(
+                ("trial", "key"),
+                "SageMaker deals out requests by chance, whoever asks",
+                f"a key of {', '.join(self.trial.key)}",
+                "no `key`, or `target: gateway`",
+                rests_on=(("target",),),
+            )
+        for name in sorted(self.trial.limits.model_fields_set - MEASURED_BY_SAGEMAKER):
+            yield Mistake(
+                ("trial", "limits", name),
+                "SageMaker does not measure it",
+                f"`{name}` and `target: sagemaker`",
+                "`max_failure_share` and `confidence`; other limits as alarms, in `sagemaker.alarms`",
+                rests_on=(("target",),),
             )

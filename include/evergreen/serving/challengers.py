@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from evergreen.serving.live_models import LiveRelease
     from evergreen.serving.loaded_release import LoadedRelease
     from evergreen.serving.release_caches import ReleaseCaches
-    from evergreen.serving.release_source import ReleaseSource
+    from evergreen.serving.release_source import Releases
 
     Publications = Mapping[tuple[str, str], OnlineInputsVersion]
 
@@ -72,7 +72,7 @@ class Challengers:
         load: Loads a release.
     """
 
-    source: ReleaseSource
+    source: Releases
     caches: ReleaseCaches
     load: Callable[[KnownRelease, ModelDefinition], LoadedRelease]
     _slots: dict[str, _Slot] = field(default_factory=dict)

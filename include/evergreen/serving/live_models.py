@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from evergreen.serving.live_trials import LiveTrials
     from evergreen.serving.loaded_release import LoadedRelease
     from evergreen.serving.release_caches import ReleaseCaches
-    from evergreen.serving.release_source import ReleaseSource
+    from evergreen.serving.release_source import Releases
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class LiveModels:
 
     def __init__(
         self,
-        source: ReleaseSource,
+        source: Releases,
         caches: ReleaseCaches,
         definitions: DefinitionFiles,
         *,

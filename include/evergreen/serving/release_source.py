@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from evergreen.errors import StoreUnavailableError, UndecidedError
 from evergreen.registry.database import Database
@@ -15,6 +15,25 @@ if TYPE_CHECKING:
     from evergreen.registry.rollout_events import RolloutEvent
     from evergreen.results import ChampionVersion
     from evergreen.settings import Settings
+
+
+class Releases(Protocol):
+    """Whoever says what should be live."""
+
+    def champions(self) -> list[ChampionVersion]:
+        """Return every model's champion."""
+
+    def publications(self) -> dict[tuple[str, str], OnlineInputsVersion]:
+        """Return the newest online inputs by model and features key."""
+
+    def rollouts(self) -> list[RolloutEvent]:
+        """Return where the rollout of every model stands that has not ended."""
+
+    def registered(self, model: str, version: str) -> ChampionVersion:
+        """Return a version, champion or not."""
+
+    def vouch(self, champion: ChampionVersion) -> None:
+        """Make sure that a decision allows a champion."""
 
 
 class ReleaseSource:

@@ -33,6 +33,8 @@ from evergreen.serving.keeping import AnswerKeeper
 from evergreen.serving.live_models import LiveModels
 from evergreen.serving.live_trials import LiveTrials
 from evergreen.serving.log import AnsweringRelease, AnswerSpool
+from evergreen.serving.log.spool import spool_folder
+from evergreen.serving.packaged import PackagedDefinitions, PackagedRelease
 from evergreen.serving.release_caches import ReleaseCaches
 from evergreen.serving.release_loading import load_release
 from evergreen.serving.release_source import ReleaseSource
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from evergreen.definitions import ModelDefinition
     from evergreen.serving.loaded_release import LoadedRelease
     from evergreen.serving.release_cache import KnownRelease
+    from evergreen.serving.release_source import Releases
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +58,20 @@ WORKER_PATIENCE_SECONDS = 60
 KEEP_ALIVE_SECONDS = 75
 """How long an idle connection stays open; longer than most clients and balancers keep theirs, so that they end it first."""
 _MODELS = "EVERGREEN_GATEWAY_MODELS"
+_PACKAGE, _PACKAGE_DIGEST = "EVERGREEN_GATEWAY_PACKAGE", "EVERGREEN_GATEWAY_PACKAGE_DIGEST"
 _SHIPPER_LIMIT_SECONDS = 20
 
 
-def serve(settings: Settings, *, host: str, port: int, workers: int = 1, models: Collection[str] = ()) -> None:
+def serve(
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    workers: int = 1,
+    models: Collection[str] = (),
+    package: Path | None = None,
+    package_digest: str = "",
+) -> None:
     """Serve until TERM or Ctrl-C; what has been taken by then is answered.
 
     Args:
@@ -67,13 +80,18 @@ def serve(settings: Settings, *, host: str, port: int, workers: int = 1, models:
         port: Port to listen on.
         workers: Processes that share the port.
         models: Serve only these; empty means every model with a champion.
+        package: Serve the release of this unpacked package, and ask no registry; answers are not kept.
+        package_digest: The package's digest, from elsewhere than the package; empty where nobody said one.
 
     Raises:
+        DigestMismatchError: The package is not the one of that digest.
         StackError: The port is taken.
         SettingsError: The file of keys cannot be used, or others than this machine could ask and no key is wanted of them.
     """
     if settings.gateway_keys_file:
         read_keys(Path(settings.gateway_keys_file))
+    if package is not None:
+        PackagedRelease(package, package_digest)
     listener = _listen(host, port)
     _require_keys_beyond_loopback(listener, settings)
     config = uvicorn.Config(
@@ -99,7 +117,8 @@ def serve(settings: Settings, *, host: str, port: int, workers: int = 1, models:
     # Workers are new processes: they read what they need from the environment, as this one did.
     os.environ.update({f"EVERGREEN_{name.upper()}": str(value) for name, value in settings.model_dump(mode="json").items()})
     os.environ[_MODELS] = ",".join(models)
-    shipper = _start_shipper()
+    os.environ[_PACKAGE], os.environ[_PACKAGE_DIGEST] = str(package or ""), package_digest
+    shipper = _start_shipper() if package is None else None
     # Uvicorn stops at the first TERM and, when all is answered, raises it again for whoever was there before.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
@@ -112,7 +131,8 @@ def serve(settings: Settings, *, host: str, port: int, workers: int = 1, models:
         logger.info("stopped")
     finally:
         listener.close()
-        _stop(shipper)
+        if shipper is not None:
+            _stop(shipper)
 
 
 def create_app() -> GatewayApp:
@@ -120,15 +140,30 @@ def create_app() -> GatewayApp:
     settings = Settings()
     models = tuple(name for name in os.environ.get(_MODELS, "").split(",") if name)
     keys = _keys(settings)
-    return GatewayApp(create_gateway(settings, models, keys), Guard(keys))
+    folder = os.environ.get(_PACKAGE, "")
+    package = (Path(folder), os.environ.get(_PACKAGE_DIGEST, "")) if folder else None
+    return GatewayApp(create_gateway(settings, models, keys, package=package), Guard(keys))
 
 
-def create_gateway(settings: Settings, models: Collection[str] = (), keys: KeyRing | None = None) -> Gateway:
-    """Put the parts of one worker together; nothing is loaded yet."""
+def create_gateway(
+    settings: Settings,
+    models: Collection[str] = (),
+    keys: KeyRing | None = None,
+    *,
+    package: tuple[Path, str] | None = None,
+) -> Gateway:
+    """Put the parts of one worker together; nothing is loaded yet.
+
+    Args:
+        settings: Where things are.
+        models: Serve only these; empty means every model with a champion.
+        keys: What opens the gateway; none where nothing has to.
+        package: Folder and digest of the package whose release is served; none where the registry says what is.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     folder = settings.home / "gateway"
     counters = WorkerMetrics(folder / "workers", keys)
-    spool = AnswerSpool.open(settings)
+    spool = AnswerSpool.open(settings) if package is None else AnswerSpool(spool_folder(settings), limit_bytes=0)
     caches = ReleaseCaches(folder / "cache", Files.from_settings(settings))
     keeper = AnswerKeeper(spool, counters)
     threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="features")
@@ -148,10 +183,17 @@ def create_gateway(settings: Settings, models: Collection[str] = (), keys: KeyRi
         spool.announce(release.model, AnsweringRelease.of(release.champion.bundle_digest, release.manifest))
         return release
 
-    definitions, source = DefinitionFiles(settings.definitions_dir), ReleaseSource(settings)
+    definitions, source = _origin(settings, package)
     trials = LiveTrials(Challengers(source, caches, load_on_trial), keep=keeper.of_both, executor=threads)
     live = LiveModels(source, caches, definitions, load=load, put_live=put_live, trials=trials, models=models)
     return Gateway(live, spool, keeper, counters, version("evergreen"), keys)
+
+
+def _origin(settings: Settings, package: tuple[Path, str] | None) -> tuple[DefinitionFiles, Releases]:
+    """Return where definitions and releases come from."""
+    if package is None:
+        return DefinitionFiles(settings.definitions_dir), ReleaseSource(settings)
+    return PackagedDefinitions(package[0]), PackagedRelease(*package)
 
 
 def _keys(settings: Settings) -> KeyRing | None:
