@@ -39,13 +39,13 @@ COMPONENTS = {
 KEYS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": REGION}
 
 
-def aws_client(service: str, url: str) -> Any:
+def aws_client(service: str, url: str, region: str = REGION) -> Any:
     """Return a client of the server at `url`."""
     import boto3
     from botocore.config import Config
 
     config = Config(s3={"addressing_style": "path"}, proxies={})
-    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": REGION}
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": region}
     return boto3.client(service, endpoint_url=url, config=config, **keys)
 
 
@@ -202,15 +202,17 @@ class AwsStack:
         return bool(self.session.get(f"{self.url}/api/v2/dags/{dag_id}", timeout=30).ok)
 
     def _put_secrets(self) -> None:
+        from cryptography.fernet import Fernet
+
         connection = {"conn_type": "aws", "extra": {"region_name": REGION, "endpoint_url": self.aws_url}}
         kept = {
             "airflow/connections/aws_default": json.dumps(connection),
             "airflow/config/sql_alchemy_conn": f"sqlite:///{self.home}/airflow.db",
-            "airflow/config/fernet_key": "",
+            "airflow/config/fernet_key": Fernet.generate_key().decode(),
         }
         client = aws_client("secretsmanager", self.aws_url)
         for name, value in kept.items():
-            client.create_secret(Name=name, SecretString=value or "none")
+            client.create_secret(Name=name, SecretString=value)
 
     def _environment(self) -> dict[str, str]:
         outside = {n: v for n, v in os.environ.items() if not n.startswith(("AIRFLOW", "EVERGREEN", "AWS_", "OPENLINEAGE"))}
