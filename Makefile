@@ -21,7 +21,7 @@ IMAGE_LOCK := $(BIN)/uv pip compile --python-version 3.11 --constraint requireme
 	--generate-hashes --no-header --no-emit-index-url --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo up down test lint format bench lock images images-test clean distclean
+.PHONY: help setup dev demo up down test lint format bench lock images images-test production-test clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ images: ## Build the images of Airflow, the gateway and MLflow (ARGS="--build-ar
 
 images-test: dev ## Build them without an image registry, start the stack and train in it (root, Debian)
 	tests/images/lane.sh $(ARGS)
+
+production-test: dev ## Tell the demo on the stack of docker/compose.yaml without containers, and disturb it (root, Debian, 30 minutes)
+	tests/production/lane.sh $(ARGS)
 
 clean: ## Remove what tools have cached; data and environment stay
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov build dist
