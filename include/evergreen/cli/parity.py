@@ -32,6 +32,8 @@ def parity(
     found = recompute_served(find_definition(model, settings), settings, date(day.year, day.month, day.day))
     console = standard_output()
     console.print(f"{model}, {day:%Y-%m-%d}: {found.answers:,} answers, {found.values:,} features, {found.different:,} differ")
+    for sentence in found.erased:
+        console.print(f"  {sentence}", markup=False)
     for one in found.differences:
         console.print(f"  {one.key}, {one.feature}: {one.logged!r} in the log, {one.recomputed!r} now", markup=False)
     if found.different:

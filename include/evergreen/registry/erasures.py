@@ -1,12 +1,11 @@
 """Erasures: who had which rows erased, when, and what became of it. Kept are keyed hashes, never a value.
 
-A row says that an erasure has begun; from then on ingest and shipping leave matching rows out. Another says how an attempt
-ended. An erasure without an end that is complete is not done, and the command says so.
+A row says that an erasure has begun; from then on ingest and shipping leave matching rows out. Others say how far an attempt
+has come. An erasure whose last step is not complete is not done, and the command says so.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pydantic import AwareDatetime
@@ -14,7 +13,7 @@ from sqlalchemy import insert, select
 
 from evergreen.digests import digest_json
 from evergreen.registry.database import Database
-from evergreen.registry.schema import erased_keys, erasure_ends, erasures
+from evergreen.registry.schema import erased_keys, erasure_steps, erasures
 from evergreen.results import Result
 
 if TYPE_CHECKING:
@@ -55,8 +54,8 @@ class ErasedPlace(Result):
     became: str
 
 
-class ErasureEnd(Result):
-    """How one attempt ended."""
+class ErasureStep(Result):
+    """How far an attempt has come: one when everything was found, one when it was erased."""
 
     erasure_id: str
     complete: bool
@@ -65,7 +64,7 @@ class ErasureEnd(Result):
     lost: tuple[str, ...]
     """Versions of tables, results and digests that can no longer be read or computed again."""
     actor: str
-    ended_at: AwareDatetime
+    noted_at: AwareDatetime
     sequence: int = 0
     """Given when it is recorded; 1 is the first."""
 
@@ -88,13 +87,13 @@ class ErasureStore:
         """
         return self._database.write(lambda connection: _begin(connection, erasure))
 
-    def end(self, end: ErasureEnd) -> None:
-        """Record how an attempt ended.
+    def note(self, step: ErasureStep) -> None:
+        """Record how far an attempt has come.
 
         Raises:
             StoreUnavailableError: The database did not answer.
         """
-        self._database.write(lambda connection: _end(connection, end))
+        self._database.write(lambda connection: _note(connection, step))
 
     def of_model(self, model: str) -> list[Erasure]:
         """Return a model's erasures, the oldest first; none where there is no database yet.
@@ -109,11 +108,11 @@ class ErasureStore:
             rows = connection.execute(query).mappings().all()
             return [_whole(connection, dict(row)) for row in rows]
 
-    def ends(self, erasure_id: str) -> list[ErasureEnd]:
-        """Return how the attempts of an erasure ended, the oldest first."""
-        query = select(erasure_ends).where(erasure_ends.c.erasure_id == erasure_id).order_by(erasure_ends.c.sequence)
+    def steps(self, erasure_id: str) -> list[ErasureStep]:
+        """Return how far the attempts of an erasure have come, the oldest first."""
+        query = select(erasure_steps).where(erasure_steps.c.erasure_id == erasure_id).order_by(erasure_steps.c.sequence)
         with self._database.reading() as connection:
-            return [ErasureEnd.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+            return [ErasureStep.model_validate(dict(row)) for row in connection.execute(query).mappings()]
 
     def turn(self, model: str) -> AbstractContextManager[object]:
         """Hold what only one erasure of a model may do at a time."""
@@ -132,11 +131,11 @@ def _begin(connection: Connection, erasure: Erasure) -> Erasure:
     return first.model_copy(update={"row_keys": erasure.row_keys | known})
 
 
-def _end(connection: Connection, end: ErasureEnd) -> None:
-    query = select(erasure_ends.c.sequence).where(erasure_ends.c.erasure_id == end.erasure_id)
+def _note(connection: Connection, step: ErasureStep) -> None:
+    query = select(erasure_steps.c.sequence).where(erasure_steps.c.erasure_id == step.erasure_id)
     last: Collection[int] = connection.execute(query).scalars().all()
-    values = end.model_dump(mode="json") | {"ended_at": end.ended_at, "sequence": max(last, default=0) + 1}
-    connection.execute(insert(erasure_ends).values(values))
+    values = step.model_dump(mode="json") | {"noted_at": step.noted_at, "sequence": max(last, default=0) + 1}
+    connection.execute(insert(erasure_steps).values(values))
 
 
 def _whole(connection: Connection, row: dict[str, object]) -> Erasure:

@@ -301,8 +301,8 @@ erased_keys = Table(
     PrimaryKeyConstraint("erasure_id", "hash"),
 )
 
-erasure_ends = Table(
-    "evergreen_erasure_ends",
+erasure_steps = Table(
+    "evergreen_erasure_steps",
     metadata,
     Column("erasure_id", String(32), nullable=False),
     Column("sequence", Integer, nullable=False),
@@ -310,7 +310,7 @@ erasure_ends = Table(
     Column("places", JSON, nullable=False),
     Column("lost", JSON, nullable=False),
     Column("actor", String(200), nullable=False),
-    Column("ended_at", UtcDateTime, nullable=False),
+    Column("noted_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("erasure_id", "sequence"),
 )
 
@@ -330,7 +330,7 @@ APPEND_ONLY = (
     rollouts,
     erasures,
     erased_keys,
-    erasure_ends,
+    erasure_steps,
 )
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from evergreen.digests import digest_json
+from evergreen.erasure.standing import standing_erasures
 from evergreen.errors import LandingError, RequestError
 from evergreen.files import Files
 from evergreen.results import Snapshot, TableVersion
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from evergreen.definitions import ModelDefinition
     from evergreen.definitions.data import ColumnType, SqlSource, Table
+    from evergreen.erasure.standing import StandingErasures
     from evergreen.files import FileInfo
     from evergreen.settings import Settings
     from evergreen.tables.day_table import Partition
@@ -90,6 +92,8 @@ def ingest(
         resolve_connection: Turns a connection id of a SQL source into a SQLAlchemy URL.
         force: Read every day of the window again; what did not change is still not written.
 
+    Rows of whoever is to be forgotten are left out, whatever is delivered.
+
     Raises:
         LandingError: Files or queries cannot be read or break the contract, or a table has no rows; nothing is written.
         RequestError: The window is empty.
@@ -97,19 +101,22 @@ def ingest(
         StoreUnavailableError: A store or database did not answer.
     """
     first, last = _window(definition, as_of, first_day)
-    files = Files.from_settings(settings)
+    files, erased = Files.from_settings(settings), standing_erasures(settings, definition.name)
     folder = addresses.landing_folder(settings, definition.name)
     listing = files.list(folder) if any(table.files for table in definition.data.tables.values()) else []
     intakes = []
     for name in definition.data.tables:
         job = _job(name, definition, settings, files, (first, last), force=force)
         read = _read_files(job, listing, folder, files) if job.table.files else _query(job, definition, resolve_connection)
+        read = _without_erased(read, definition, erased)
         _refuse_empty(read, listing, folder)
         intakes.append(read)
     versions, written = {}, 0
     for intake in intakes:
         versions[intake.job.name], count = _write(intake, definition, settings, files, as_of)
         written += count
+    if _take_out_what_crossed(intakes, definition, settings, files, erased):
+        return ingest(definition, settings, as_of, first_day=first_day, resolve_connection=resolve_connection, force=force)
     return Snapshot(
         model=definition.name,
         as_of=as_of,
@@ -199,6 +206,27 @@ def _query(job: _Job, definition: ModelDefinition, resolve_connection: Callable[
         resolve_connection=resolve_connection,
     )
     return _Intake(job, rows, {})
+
+
+def _without_erased(intake: _Intake, definition: ModelDefinition, erased: StandingErasures) -> _Intake:
+    match = erased.of_source(definition, intake.job.name)
+    days = {day: erased.without(rows, match) for day, rows in intake.days.items()}
+    return _Intake(intake.job, days, intake.files)
+
+
+def _take_out_what_crossed(
+    intakes: list[_Intake], definition: ModelDefinition, settings: Settings, files: Files, erased: StandingErasures
+) -> bool:
+    """Take out what was written while an erasure began that was not known when it was read; return whether one did.
+
+    Whoever erases looks for rows after it is recorded. So either it saw these rows, or this run sees the record now.
+    """
+    now = standing_erasures(settings, definition.name)
+    if now.erasures == erased.erasures:
+        return False
+    for intake in intakes:
+        now.take_out(intake.job.raw, now.of_source(definition, intake.job.name), settings, files)
+    return True
 
 
 def _refuse_empty(intake: _Intake, listing: list[FileInfo], folder: str) -> None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from deltalake import DeltaTable
 
+    from evergreen.tables.row_search import RowMatch
+
 
 __all__ = ["DAY", "DIGEST", "POSITION", "REFERENCE_DAY", "DayTable", "Partition", "WriteResult"]
 
@@ -132,6 +134,15 @@ class DayTable(VersionedTable):
             time.sleep(random.uniform(0.02, 0.1) * min(attempt + 1, 5))
         raise _crowded(self.uri)
 
+    def leave_out(self, day: date, match: RowMatch) -> None:
+        """Write a day again without some of its rows; earlier versions keep them.
+
+        Raises:
+            StoreUnavailableError: Other writers kept coming in between, or the store did not answer.
+        """
+        if day in self.partitions():
+            self.change_day(day, lambda rows: _without(rows, match))
+
     def read(self, version: int, *, days: Collection[date] | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """Return rows of a version ordered by (`_day`, `_position`), with `_day` (date32), `_digest` and `_position`.
 
@@ -160,7 +171,7 @@ class DayTable(VersionedTable):
             try:
                 rows = self._dataset(table, days).to_table(columns=[*wanted, DAY, DIGEST, POSITION])
             except FileNotFoundError as error:
-                raise missing_version(self.uri, version, str(error)[:300]) from error
+                self._refuse_missing(version, str(error)[:1000])
         return in_order(rows)
 
     @staticmethod
@@ -256,6 +267,12 @@ def _crowded(uri: str) -> StoreUnavailableError:
         allowed="one writer of a day at a time",
         remedy="run again when the other run has finished",
     )
+
+
+def _without(rows: pa.Table | None, match: RowMatch) -> pa.Table:
+    if rows is None:  # somebody has removed the day meanwhile
+        return pa.table({})
+    return rows.filter(pa.array(~match(rows)))
 
 
 def _row_schema(table: DeltaTable) -> pa.Schema:

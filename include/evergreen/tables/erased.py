@@ -54,6 +54,21 @@ def read_notes(folder_uri: str, files: Files) -> list[ErasureNote]:
     return sorted(found, key=lambda note: note.erased_at)
 
 
+def read_unless_erased(what: str, uri: str, files: Files) -> bytes:
+    """Return a file's bytes.
+
+    Raises:
+        ErasedError: It went with an erasure.
+        FileNotFoundError: It is gone for another reason.
+    """
+    try:
+        return files.read_bytes(uri)
+    except FileNotFoundError:
+        folder, _, name = uri.rpartition("/")
+        refuse_if_erased(what, folder, name, files)
+        raise
+
+
 def refuse_if_erased(what: str, folder_uri: str, missing: str, files: Files) -> None:
     """Raise where a file that is missing went with an erasure.
 

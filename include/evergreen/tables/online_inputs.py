@@ -14,11 +14,12 @@ import pyarrow as pa
 from pydantic import AwareDatetime, Field, StringConstraints, ValidationError
 
 from evergreen.digests import digest_bytes
-from evergreen.errors import DigestMismatchError
+from evergreen.errors import DigestMismatchError, ErasedError
 from evergreen.files import join_uri
 from evergreen.online_inputs import OnlineInputs
 from evergreen.results import Result, canonical_bytes
 from evergreen.tables.addresses import online_uri
+from evergreen.tables.erased import refuse_if_erased
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -85,7 +86,7 @@ def write_online_inputs(model: str, inputs: OnlineInputs, settings: Settings, fi
     uri = join_uri(online_uri(settings, model), digest)
     try:
         read_online_inputs(uri, digest, files)
-    except DigestMismatchError:
+    except (DigestMismatchError, ErasedError):
         for name, content in contents.items():
             files.write_bytes(join_uri(uri, name), content)
         files.write_bytes(join_uri(uri, MANIFEST_NAME), data)
@@ -102,6 +103,7 @@ def read_online_inputs(uri: str, digest: str, files: Files) -> OnlineInputs:
 
     Raises:
         DigestMismatchError: A byte, a file or the manifest is missing or is not what it was; nothing has been parsed.
+        ErasedError: A row of it was erased, and all of it with it.
         StoreUnavailableError: The store did not answer.
     """
     manifest = _read_manifest(uri, digest, files)
@@ -167,6 +169,8 @@ def _read(uri: str, files: Files) -> bytes:
     try:
         return files.read_bytes(uri)
     except FileNotFoundError:
+        folder, _, name = uri.rpartition("/")
+        refuse_if_erased("a publication of online inputs", folder, name, files)
         _refuse(uri, "no such file", "every file of the publication")
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from deltalake import DeltaTable
 
+    from evergreen.tables.row_search import RowMatch
 
 COMPACTED_FROM = 48
 """Files of one day from which they are put together."""
@@ -140,12 +141,42 @@ class ServedTable(VersionedTable):
                     self._bring_to_disk(before)
                     return True
             time.sleep(random.uniform(0.02, 0.1) * min(attempt + 1, 5))  # writers that met once should not meet again
-        raise StoreUnavailableError(
-            "other writers kept changing the table of answers",
-            found=f"{MAX_ATTEMPTS} attempts at {self.uri}",
-            allowed="a few writers at a time",
-            remedy="nothing is lost: the next shipping tries again",
-        )
+        raise _crowded(self.uri)
+
+    def leave_out(self, day: date, match: RowMatch) -> None:
+        """Write a day again without some of its rows; earlier versions keep them, and so do senders their numbers.
+
+        Raises:
+            StoreUnavailableError: The store did not answer, or other writers kept coming in between.
+        """
+        from deltalake import CommitProperties, write_deltalake
+        from deltalake.exceptions import DeltaError
+
+        for attempt in range(MAX_ATTEMPTS):
+            table = self._open()
+            if table is None:
+                return
+            before = int(table.version())
+            names = [field.name for field in pa.schema(table.schema().to_arrow())]
+            rows = self._scan(table, before, [each.path for each in _files_of(table) if each.day == day.isoformat()], names)
+            with store_errors(self.uri):
+                try:
+                    write_deltalake(
+                        table,
+                        rows.filter(pa.array(~match(rows))),
+                        mode="overwrite",
+                        predicate=f"{DAY} = '{day.isoformat()}'",
+                        # Left to itself, Delta Lake would put what it has read over what has come since.
+                        commit_properties=CommitProperties(max_commit_retries=0),
+                    )
+                except DeltaError:
+                    if self.version() == before:  # nobody came in between: it is not that
+                        raise
+                else:
+                    self._bring_to_disk(before)
+                    return
+            time.sleep(random.uniform(0.02, 0.1) * min(attempt + 1, 5))
+        raise _crowded(self.uri)
 
     def compact(self) -> date | None:
         """Put the files of the day with the most of them together, if they are many; return that day.
@@ -190,7 +221,7 @@ class ServedTable(VersionedTable):
             try:
                 return data.to_table(columns=wanted, filter=None if only is None else ds.field(only[0]) == only[1])
             except FileNotFoundError as error:
-                raise missing_version(self.uri, version, str(error)[:300]) from error
+                self._refuse_missing(version, str(error)[:1000])
 
     def _bring_to_disk(self, after: int) -> None:
         """Sync what the versions after one have added; Delta Lake leaves that to the operating system."""
@@ -205,6 +236,15 @@ class ServedTable(VersionedTable):
             written |= {log, *(root / unquote(action["add"]["path"]) for action in actions if "add" in action)}
         for path in [*sorted(written), *sorted({path.parent for path in written}), root]:
             sync_to_disk(path)
+
+
+def _crowded(uri: str) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        "other writers kept changing the table of answers",
+        found=f"{MAX_ATTEMPTS} attempts at {uri}",
+        allowed="a few writers at a time",
+        remedy="nothing is lost: the next attempt goes on",
+    )
 
 
 def _delivered(table: DeltaTable, sender: str) -> int:

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from evergreen.files import join_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from evergreen.files import FileInfo, Files
 
@@ -92,6 +92,20 @@ def unneeded_files(
         and info.modified_ns < oldest_ns
         and info.uri.removeprefix(root) not in needed
     ]
+
+
+def named_versions(value: object) -> Iterator[tuple[str, int]]:
+    """Yield every version of a table that a result names, as `uri` and `version` or `<what>_uri` and `<what>_version`."""
+    if isinstance(value, dict):
+        for name, uri in value.items():
+            version = value.get(f"{name.removesuffix('uri')}version") if name.endswith("uri") else None
+            if isinstance(uri, str) and isinstance(version, int):
+                yield uri, version
+        for each in value.values():
+            yield from named_versions(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from named_versions(each)
 
 
 def _moment(actions: list[dict[str, dict[str, object]]]) -> datetime | None:

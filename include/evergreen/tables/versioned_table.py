@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import unquote
 
 from evergreen.errors import DataError
 from evergreen.files import is_s3
+from evergreen.tables.erased import refuse_if_erased
 from evergreen.tables.store_errors import store_errors
 
 if TYPE_CHECKING:
@@ -45,6 +47,30 @@ class VersionedTable:
         except DataError:
             return False
 
+    def paths(self) -> set[str]:
+        """Return the files of the newest version, each by its path below the table; none while there is no table."""
+        table = self._open()
+        if table is None:
+            return set()
+        return {unquote(path) for path in _paths_of(table)}
+
+    def write_checkpoint(self) -> None:
+        """Put the newest version's state into one file, from which readers begin."""
+        table = self._open()
+        if table is not None:
+            with store_errors(self.uri):
+                table.create_checkpoint()
+
+    def _refuse_missing(self, version: int, found: str) -> NoReturn:
+        """Say why a version cannot be read.
+
+        Raises:
+            ErasedError: Rows of it were erased.
+            DataError: Its files are gone for another reason.
+        """
+        refuse_if_erased(f"version {version} of a table", self.uri, unquote(found), self._files)
+        raise missing_version(self.uri, version, found)
+
     def _open(self, version: int | None = None) -> DeltaTable | None:
         """Return the table at a version, by default the newest; None while there is none.
 
@@ -64,6 +90,14 @@ class VersionedTable:
                 if version is None:
                     raise
                 raise missing_version(self.uri, version, str(error)[:300]) from error
+
+
+def _paths_of(table: DeltaTable) -> list[str]:
+    import pyarrow as pa
+
+    actions = pa.table(table.get_add_actions(flatten=True))
+    found: list[str] = actions.column("path").to_pylist() if actions.num_rows else []
+    return found
 
 
 def missing_version(uri: str, version: int, found: str) -> DataError:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evergreen.digests import digest_bytes
-from evergreen.errors import DigestMismatchError
+from evergreen.errors import DigestMismatchError, ErasedError
 from evergreen.files import join_uri
 from evergreen.tables.arrow_types import TIMESTAMP
 from evergreen.tables.day_table import DAY, DIGEST, POSITION, DayTable
@@ -117,7 +117,8 @@ def read_trailing(collected: Collected, files: Files, first_day: date, last_day:
     days = [day for day in _days(first_day, last_day) if day not in collected.set_aside]
     if _is_served(newest[FEATURES_URI], collected):
         return _served_trailing(collected, files, days, numeric, categorical)
-    rows = DayTable(str(newest[FEATURES_URI]), files).read(int(newest[FEATURES_VERSION]), days=days, columns=columns)
+    table = DayTable(str(newest[FEATURES_URI]), files)
+    rows = _read_features(table, int(newest[FEATURES_VERSION]), days, columns)
     frame: pd.DataFrame = rows.select([KEY, DAY, *columns[1:]]).to_pandas(date_as_object=True)
     return frame
 
@@ -224,12 +225,24 @@ def _features_of(
         table = DayTable(str(uri), files)
         schema = table.schema(int(version))
         names = [name for name in (schema.names if schema else []) if name.startswith(SLICE)]
-        read = table.read(int(version), days=sorted(set(rows[DAY])), columns=[KEY, *columns, *names])
+        read = _read_features(table, int(version), sorted(set(rows[DAY])), [KEY, *columns, *names])
         frame: pd.DataFrame = read.drop_columns([DIGEST, POSITION]).to_pandas(date_as_object=True)
         parts.append(frame.merge(rows[[DAY, KEY]], on=[DAY, KEY], how="inner"))
     if parts:
         return pd.concat(parts, ignore_index=True)
     return pd.DataFrame({name: np.array([], dtype=object) for name in [DAY, KEY, *columns]})
+
+
+def _read_features(table: DayTable, version: int, days: Collection[date], columns: Sequence[str]) -> pa.Table:
+    """Return features as they were at a version; where somebody's rows were erased from it, as they are now without them."""
+    try:
+        return table.read(version, days=days, columns=columns)
+    except ErasedError as error:
+        newest = table.version()
+        if newest is None:
+            raise
+        logger.info("%s; its newest version is read instead", error.what)
+        return table.read(newest, days=days, columns=columns)
 
 
 def _served_trailing(

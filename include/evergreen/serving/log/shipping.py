@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from evergreen.erasure.standing import standing_erasures
 from evergreen.errors import EvergreenError
 from evergreen.files import Files, sync_to_disk
 from evergreen.serving.log.frames import SegmentContent, read_frames
@@ -33,6 +34,8 @@ from evergreen.tables.served_table import ServedTable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    import pyarrow as pa
 
     from evergreen.serving.log.record import AnsweringRelease
     from evergreen.settings import Settings
@@ -80,12 +83,12 @@ def ship_spool(settings: Settings) -> Shipped | None:
 
 def _ship_worker(worker: Path, settings: Settings, files: Files, done: Shipped, *, is_dead: bool) -> None:
     for model in model_folders(worker):
-        table = ServedTable(served_uri(settings, model.name), files)
+        answers = _Answers(model.name, ServedTable(served_uri(settings, model.name), files), settings, files)
         try:
             if is_dead:
                 done.cut_bytes += close_for_the_dead(model)
-            if _ship_model(model, f"evergreen-gateway/{worker.name}", table, done):
-                table.compact()
+            if _ship_model(model, f"evergreen-gateway/{worker.name}", answers, done):
+                answers.table.compact()
         except (EvergreenError, OSError, msgspec.MsgspecError) as error:
             done.failures.append(f"{model.name}: {error}")
             logger.exception("the answers of %s cannot be shipped now", model.name)
@@ -93,18 +96,40 @@ def _ship_worker(worker: Path, settings: Settings, files: Files, done: Shipped, 
         remove_if_empty(worker)
 
 
-def _ship_model(model: Path, sender: str, table: ServedTable, done: Shipped) -> bool:
+@dataclass(frozen=True)
+class _Answers:
+    """Where the answers of a model go, without those of whoever is to be forgotten."""
+
+    model: str
+    table: ServedTable
+    settings: Settings
+    files: Files
+
+    def append(self, rows: pa.Table, *, sender: str, number: int) -> bool:
+        """Add rows once; False when this delivery is in the table already.
+
+        Nothing is shipped where the list of erasures cannot be read: it waits in the spool.
+        """
+        erased = standing_erasures(self.settings, self.model)
+        is_new = self.table.append(erased.without(rows, erased.of_answers()), sender=sender, number=number)
+        now = standing_erasures(self.settings, self.model)
+        if now.erasures != erased.erasures:  # begun meanwhile: whoever erases may have looked before these rows came
+            now.take_out(self.table, now.of_answers(), self.settings, self.files)
+        return is_new
+
+
+def _ship_model(model: Path, sender: str, answers: _Answers, done: Shipped) -> bool:
     """Ship one log; return whether there was anything to be shipped."""
     waiting = complete_segments(model)
     if not waiting:
         return False
-    delivered = table.shipped(sender)
+    delivered = answers.table.shipped(sender)
     for number, path in [each for each in waiting if each[0] <= delivered]:
         done.already_there += 1
         logger.info("segment %d of %s was delivered before", number, sender)
         _put_away(path, done, is_damaged=False)
     for load in _loads([each for each in waiting if each[0] > delivered]):
-        _deliver(load, sender, table, done)
+        _deliver(load, sender, answers, done)
     return True
 
 
@@ -122,14 +147,14 @@ def _loads(segments: Sequence[tuple[int, Path]]) -> Iterator[list[tuple[int, Pat
         yield load
 
 
-def _deliver(load: Sequence[tuple[int, Path]], sender: str, table: ServedTable, done: Shipped) -> None:
+def _deliver(load: Sequence[tuple[int, Path]], sender: str, answers: _Answers, done: Shipped) -> None:
     contents = [read_frames(path.read_bytes()) for _, path in load]
     releases: dict[str, AnsweringRelease] = {}
     for content in contents:
         releases |= content.releases
     rows = served_rows((answer for content in contents for answer in content.answers), releases)
     if rows.num_rows:
-        is_new = table.append(rows, sender=sender, number=load[-1][0])
+        is_new = answers.append(rows, sender=sender, number=load[-1][0])
         done.rows += rows.num_rows if is_new else 0
     done.segments += len(load)
     for (_, path), content in zip(load, contents, strict=True):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from evergreen.errors import RegistryError, RequestError
+from evergreen.errors import ErasedError, RegistryError, RequestError
 from evergreen.features.code import FeatureCode
 from evergreen.features.online import NOT_SENT, OnlineFeatures
 from evergreen.files import Files, join_uri
@@ -53,6 +53,8 @@ class Parity:
     """Values that are not equal to the last bit; two that are missing are equal."""
     differences: list[Difference] = field(default_factory=list)
     """The first of them."""
+    erased: list[str] = field(default_factory=list)
+    """Why some answers were left out: what they rest on was erased, when and by whom."""
 
 
 def recompute_served(
@@ -91,9 +93,14 @@ def recompute_served(
     rows.sort(key=lambda row: tuple(row[name] for name in (*_BY, REQUEST, ROW)))
     if most_answers is not None and len(rows) > most_answers:
         rows = [rows[place * len(rows) // most_answers] for place in range(most_answers)]
-    for names, group in groupby(rows, key=lambda row: tuple(row[name] for name in _BY)):
-        online, kinds = _online_features(definition.name, settings, files, *names)
-        _compare(list(group), online, kinds, found)
+    for names, grouped in groupby(rows, key=lambda row: tuple(row[name] for name in _BY)):
+        group = list(grouped)
+        try:
+            online, kinds = _online_features(definition.name, settings, files, *names)
+        except ErasedError as error:
+            found.erased.append(f"{len(group)} answers are left out: {error.what}")
+        else:
+            _compare(group, online, kinds, found)
     return found
 
 

@@ -8,6 +8,7 @@ from evergreen.digests import digest_table
 from evergreen.errors import DigestMismatchError
 from evergreen.stages.evaluate.answers import Answers
 from evergreen.stages.evaluate.statistics import measure_statistics
+from evergreen.tables.erased import read_unless_erased
 
 if TYPE_CHECKING:
     from evergreen.files import Files
@@ -23,8 +24,9 @@ def recompute_statistics(measurement: Measurement, files: Files) -> Statistics:
 
     Raises:
         DigestMismatchError: The stored answers are not the ones that were measured.
+        ErasedError: Rows among them were erased.
     """
-    answers = Answers.from_parquet(files.read_bytes(measurement.predictions_uri))
+    answers = Answers.from_parquet(read_unless_erased("judged rows", measurement.predictions_uri, files))
     found = digest_table(answers.table)
     if found != measurement.predictions_digest:
         raise DigestMismatchError(

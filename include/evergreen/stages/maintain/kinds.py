@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from evergreen.files import Files, join_uri
 from evergreen.registry.nights import NightStore
 from evergreen.registry.online_versions import OnlineVersionStore
-from evergreen.stages.maintain.needed import named_versions, read_results
+from evergreen.stages.maintain.needed import read_results
 from evergreen.tables.addresses import bundles_uri, night_folder, online_uri, predictions_uri
 from evergreen.tables.day_table import DayTable
 from evergreen.tables.predictions import FEATURES_URI, FEATURES_VERSION
-from evergreen.tables.table_files import read_history, unneeded_files
+from evergreen.tables.table_files import named_versions, read_history, unneeded_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

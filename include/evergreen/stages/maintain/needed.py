@@ -20,7 +20,6 @@ from evergreen.registry.version_rows import list_versions
 from evergreen.tables.addresses import bundles_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from evergreen.settings import Settings
@@ -83,20 +82,6 @@ def read_results(settings: Settings, model: str, stage: str, files: Files) -> di
             except FileNotFoundError:
                 continue
     return found
-
-
-def named_versions(value: object) -> Iterator[tuple[str, int]]:
-    """Yield every version of a table that a result names, as `uri` and `version` or `<what>_uri` and `<what>_version`."""
-    if isinstance(value, dict):
-        for name, uri in value.items():
-            version = value.get(f"{name.removesuffix('uri')}version") if name.endswith("uri") else None
-            if isinstance(uri, str) and isinstance(version, int):
-                yield uri, version
-        for each in value.values():
-            yield from named_versions(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from named_versions(each)
 
 
 def _features_digest(bundle_uri: str, files: Files) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from evergreen.digests import digest_json
-from evergreen.errors import DigestMismatchError
+from evergreen.errors import DigestMismatchError, ErasedError
 from evergreen.features.code import FeatureCode
 from evergreen.features.history import History, own_columns
 from evergreen.features.inputs import release_key, table_digest
@@ -146,7 +146,7 @@ def _plan(definition: ModelDefinition, validated: ValidatedSnapshot, released: R
 def _is_sound(known: Materialized, files: Files) -> bool:
     try:
         read_online_inputs(known.uri, known.digest, files)
-    except DigestMismatchError:
+    except (DigestMismatchError, ErasedError):
         return False
     return True
 

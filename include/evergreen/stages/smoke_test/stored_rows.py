@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from evergreen.digests import digest_table
 from evergreen.errors import DigestMismatchError, SmokeTestError
+from evergreen.tables.erased import read_unless_erased
 from evergreen.tables.feature_frames import read_features
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def stored_rows(
     Raises:
         SmokeTestError: A stored row has lost its features, or there is none.
         DigestMismatchError: The stored answers were changed.
+        ErasedError: Rows among them were erased.
     """
     said = _stored_answers(files, evaluation)
     spread = (
@@ -60,7 +62,7 @@ def stored_rows(
 
 def _stored_answers(files: Files, evaluation: Evaluation) -> pd.DataFrame:
     measurement = json.loads(files.read_bytes(evaluation.measurement_uri))
-    table = pq.read_table(io.BytesIO(files.read_bytes(measurement["predictions_uri"])))
+    table = pq.read_table(io.BytesIO(read_unless_erased("judged rows", measurement["predictions_uri"], files)))
     if digest_table(table) != measurement["predictions_digest"]:
         raise DigestMismatchError(
             "the stored answers are not the ones that were judged",

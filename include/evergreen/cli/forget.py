@@ -1,0 +1,135 @@
+"""`evergreen forget`: erase what is kept about one person or thing, or only say what that would be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from evergreen.cli.arguments import ModelArgument, find_definition, read_settings
+from evergreen.cli.console import standard_output
+from evergreen.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from evergreen.erasure.forgetting import Report
+    from evergreen.registry.erasures import ErasedPlace
+
+SHOWN = 20
+"""Names in a list; all of them stand in the record."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(rich_help_panel="Keep and clear")(forget)
+
+
+def forget(
+    model: ModelArgument,
+    key: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="COLUMN=VALUE...", help="Whose rows: columns of one source table, with the value of each."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Erase. Without it, only show what would be erased.")] = False,
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who wants it; kept. Default: you, at this machine.")] = "",
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why; kept, so name nobody: the number of the request is best.")
+    ] = "",
+    again: Annotated[
+        bool, typer.Option("--again", help="Go over every erasure of the model once more: after a restore, say.")
+    ] = False,
+) -> None:
+    """Erase a person or a thing: its rows in every table and every version, what was computed from them, and what comes later.
+
+    Without --yes nothing is changed. Safe to run again, after a kill too. Needs EVERGREEN_HASH_KEY: what is remembered of the
+    erasure, so that no delivery brings the rows back, is a keyed hash. Models that have learned from the rows, landing files,
+    backups and databases elsewhere are not reached, and the report says so. Exits with 1 when nothing matches, or when
+    something is left that a further run will erase.
+
+    Example: evergreen forget flight_delays tailnum=N181UW --reason "request 4711" --yes
+    """
+    from evergreen.erasure.forgetting import forget as erase
+    from evergreen.erasure.forgetting import forget_again
+    from evergreen.erasure.selection import parse_selection
+    from evergreen.registry.timeline import person_at_machine
+
+    settings, console, actor = read_settings(), standard_output(), by or person_at_machine()
+    definition = find_definition(model, settings)
+    _require_one_of(key or (), again=again, yes=yes)
+    with console.status("looking for rows") as status:
+        if again:
+            reports = forget_again(definition, settings, actor=actor, progress=status.update)
+        else:
+            selection = parse_selection(key or ())
+            reports = [
+                erase(definition, settings, selection, confirmed=yes, actor=actor, reason=reason, progress=status.update)
+            ]
+    for report in reports:
+        _show(console, report)
+    if again and not reports:
+        console.print(f"{model}: nothing was ever erased")
+    if any(report.done and not report.complete for report in reports):
+        raise typer.Exit(1)
+
+
+def _require_one_of(key: Sequence[str], *, again: bool, yes: bool) -> None:
+    if bool(key) != again and (yes or not again):
+        return
+    raise RequestError(
+        "it is not clear what is to be forgotten",
+        found=f"{len(key)} values{', with --again' if again else ''}{'' if yes else ', without --yes'}",
+        allowed="COLUMN=VALUE for one person or thing; or --again --yes for all that was erased before",
+        remedy="evergreen forget MODEL customer_id=4711, look at what it shows, then the same with --yes",
+    )
+
+
+def _show(console: Console, report: Report) -> None:
+    erasure = report.erasure
+    whose = f"{erasure.model}, {' and '.join(erasure.columns)}: erasure {erasure.id[:12]}"
+    if report.earlier is not None:
+        console.print(f"{escape(whose)}, begun on {report.earlier.begun_at:%Y-%m-%d} by {escape(report.earlier.actor)}")
+    else:
+        console.print(escape(whose))
+    if report.places:
+        _table(console, report.places)
+    else:
+        console.print("  no row is left")
+    for word, names in (("landing file", report.findings.landing.files), ("stays", report.findings.mentions.staying)):
+        _list(console, word, list(names))
+    _list(console, "lost", report.lost)
+    for remark in report.remarks:
+        console.print(f"  · {escape(remark)}")
+    console.print(_ending(report))
+
+
+def _table(console: Console, places: Sequence[ErasedPlace]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("place", "files", "rows", "what becomes of it"):
+        table.add_column(name, justify="right" if name in ("files", "rows") else "left", no_wrap=True)
+    for place in places:
+        table.add_row(f"  {escape(place.place)}", f"{place.files:,}", f"{place.rows:,}", escape(place.became))
+    console.print(table)
+
+
+def _list(console: Console, word: str, names: Sequence[str]) -> None:
+    for name in names[:SHOWN]:
+        console.print(f"  {word}: {escape(name)}")
+    if len(names) > SHOWN:
+        console.print(f"  {word}: and {len(names) - SHOWN} more")
+
+
+def _ending(report: Report) -> str:
+    if not report.done:
+        return "nothing was changed; the same command with --yes erases it"
+    if report.complete:
+        return "erased; what matches is left out of every later delivery"
+    return (
+        f"NOT DONE YET: {report.waiting} young files may be a writer's who has not committed. "
+        "Run the command again in an hour, when no run is going on"
+    )

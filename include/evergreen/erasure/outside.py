@@ -1,0 +1,55 @@
+"""What an erasure does not reach, said in sentences: nobody may believe something is erased that is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evergreen.definitions import ModelDefinition
+    from evergreen.erasure.search import Findings
+    from evergreen.settings import Settings
+
+
+def remarks_on(definition: ModelDefinition, settings: Settings, findings: Findings) -> tuple[str, ...]:
+    """Return what somebody has to see to, or should know, besides what was found."""
+    remarks = [
+        "Models: a version that has learned from the rows stays as it is. Train again; once it is champion the rows have no "
+        "influence, and older bundles can be removed when nothing rests on them (evergreen maintain).",
+        "Other rows' features that were averaged over these rows (entity features) stay until they are computed again.",
+        "Backups: every backup made before holds the rows. Begin a new folder and remove the old one; after restoring an old "
+        "backup, run this command again before anything else.",
+        "Logs, alerts already sent, Airflow's task logs and MLflow's runs are not searched.",
+    ]
+    remarks += _of_sources(definition)
+    remarks += _of_spools(definition.name, settings)
+    remarks += [f"Landing file that cannot be read, look at it yourself: {uri}" for uri in findings.landing.unread[:20]]
+    remarks += [f"Online inputs that are damaged, remove the folder: {uri}" for uri in findings.online.unread[:20]]
+    return tuple(remarks)
+
+
+def _of_sources(definition: ModelDefinition) -> list[str]:
+    remarks = []
+    queried = [name for name, table in definition.data.tables.items() if table.sql is not None]
+    if queried:
+        remarks.append(f"Database of {', '.join(queried)}: it is read, not changed. Delete the rows there by its own means.")
+    if definition.scoring.sql is not None:
+        remarks.append("Database of scoring.sql: the predictions written there stay. Delete them there by its own means.")
+    return remarks
+
+
+def _of_spools(model: str, settings: Settings) -> list[str]:
+    spool = Path(settings.home) / "gateway" / "spool"
+    segments = [path for path in spool.glob(f"*/{model}/*") if path.is_file()]
+    damaged = [path for path in segments if path.suffix == ".damaged"]
+    remarks = [f"Damaged part of the gateway's log, kept for a person to look at; remove it: {path}" for path in damaged[:20]]
+    waiting = len(segments) - len(damaged)
+    if waiting:
+        remarks.append(
+            f"{waiting} parts of the gateway's log on this machine are not shipped yet: their rows stand on this disk until "
+            "they are, and are left out then (within about a minute while the gateway runs)."
+        )
+    remarks.append(
+        "Gateways elsewhere: what they have not shipped yet is left out when they ship it; look there for *.damaged."
+    )
+    return remarks
