@@ -20,6 +20,7 @@ from evergreen.connect.monitoring_tasks import (
     triage,
 )
 from evergreen.connect.params import night_params
+from evergreen.connect.sagemaker import followed
 from evergreen.connect.triggering import trigger_trainings
 
 read_definitions_beside(__file__)
@@ -51,6 +52,6 @@ for definition in definitions_to_unfold():
         compared = compare(collected)
         decided = decide.override(outlets=[assets.decisions])(collected, checks, triaged, probed, compared)
         tell(decided)
-        roll_back.override(outlets=[assets.champion])(decided)
+        followed(definition, roll_back.override(outlets=[assets.champion])(decided))
         trigger_trainings(due(decided))
     globals()[dag.dag_id] = dag

@@ -6,6 +6,7 @@ from evergreen.connect.assets import ModelAssets
 from evergreen.connect.bundled_definitions import read_definitions_beside
 from evergreen.connect.dag_arguments import dag_arguments, definitions_to_unfold
 from evergreen.connect.params import pause_params, promote_params, rollback_params
+from evergreen.connect.sagemaker import Transform, followed, transform_params
 from evergreen.connect.tasks import pause_rollout, promote, rollback
 
 read_definitions_beside(__file__)
@@ -22,6 +23,9 @@ PAUSE = """\
 Keeps the challenger on trial at its present step: neither more traffic nor a release, until it is resumed by the same form.
 Beyond its limits it is taken back as ever, and so it is when the step's time is up (`release.trial.give_up_after`)."""
 
+TRANSFORM = """\
+Asks the champion about files on S3 by a batch transform of SageMaker's, and counts the answers before it succeeds."""
+
 for definition in definitions_to_unfold():
     assets = ModelAssets.of(definition.name)
     with DAG(
@@ -34,7 +38,7 @@ for definition in definitions_to_unfold():
         ),
         schedule=None,
     ) as dag:
-        promote.override(outlets=[assets.champion])()
+        followed(definition, promote.override(outlets=[assets.champion])(), own_release="promote")
     globals()[dag.dag_id] = dag
 
     with DAG(
@@ -47,7 +51,7 @@ for definition in definitions_to_unfold():
         ),
         schedule=None,
     ) as dag:
-        rollback.override(outlets=[assets.champion])()
+        followed(definition, rollback.override(outlets=[assets.champion])())
     globals()[dag.dag_id] = dag
 
     with DAG(
@@ -62,3 +66,17 @@ for definition in definitions_to_unfold():
     ) as dag:
         pause_rollout()
     globals()[dag.dag_id] = dag
+
+    if definition.release.target == "sagemaker":
+        with DAG(
+            **dag_arguments(
+                definition,
+                "transform",
+                title="Ask the champion about files on S3",
+                params=transform_params(),
+                doc=TRANSFORM,
+            ),
+            schedule=None,
+        ) as dag:
+            Transform(task_id="transform")
+        globals()[dag.dag_id] = dag

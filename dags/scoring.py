@@ -6,6 +6,7 @@ from evergreen.connect.assets import ModelAssets
 from evergreen.connect.bundled_definitions import read_definitions_beside
 from evergreen.connect.dag_arguments import dag_arguments, definitions_to_unfold, run_limit, timetable
 from evergreen.connect.params import night_params
+from evergreen.connect.sagemaker import followed
 from evergreen.connect.tasks import build_champion_features, ingest, materialize, score, validate
 
 read_definitions_beside(__file__)
@@ -32,5 +33,7 @@ for definition in definitions_to_unfold():
         validated = validate(ingest.override(inlets=[assets.landing])())
         features = build_champion_features.override(inlets=[assets.champion], outlets=[assets.features])(validated)
         score.override(outlets=[assets.predictions])(features)
-        features >> materialize.override(outlets=[assets.online])(validated)
+        published = materialize.override(outlets=[assets.online])(validated)
+        features >> published
+        followed(definition, published)
     globals()[dag.dag_id] = dag

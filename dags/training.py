@@ -8,6 +8,7 @@ from evergreen.connect.bundled_definitions import read_definitions_beside
 from evergreen.connect.dag_arguments import candidate_names, dag_arguments, definitions_to_unfold, timetable
 from evergreen.connect.params import training_params
 from evergreen.connect.rollout import rollout_tasks
+from evergreen.connect.sagemaker import followed
 from evergreen.connect.tasks import (
     build_features,
     clean_up,
@@ -31,7 +32,8 @@ champion on rows that neither has seen, and release it only when it is better be
 publishes what the gateway needs to answer with it; if that fails, the release stands and the task is to be repeated.
 Where the definition has `release.approval`, **approve** waits for a person's answer before the release. Where it has another
 `release.rollout` than `direct`, **prepare** publishes what the challenger needs, and one task per step tries it out on live
-requests, beside the champion; a challenger that is taken back skips the rest.
+requests, beside the champion; a challenger that is taken back skips the rest. Where `release.target` is `sagemaker`,
+**endpoint** brings the endpoint to the release and verifies what answers; a release that it will not keep is taken back.
 
 A run that releases nothing is a good run: open **gate** and its report to read why."""
 
@@ -65,5 +67,7 @@ for definition in definitions_to_unfold():
         if steps:
             prepared = prepare.override(outlets=[assets.online])(validated, tested)
             chain(question or tested, prepared, *steps, released)
-        released >> materialize.override(outlets=[assets.online])(validated) >> clean_up().as_teardown()
+        published = materialize.override(outlets=[assets.online])(validated)
+        released >> published
+        followed(definition, published, own_release="release") >> clean_up().as_teardown()
     globals()[dag.dag_id] = dag

@@ -12,9 +12,10 @@ import boto3
 from botocore.config import Config
 
 from evergreen.definitions import load_definition
+from evergreen.registry.releases import ReleaseRegistry
 from evergreen.sagemaker.bringing import Bringing, Brought, Pause
 from evergreen.sagemaker.endpoint import EndpointAccess
-from released_models import MODEL
+from released_models import MODEL, Nowhere
 from served_model import ServedModel
 
 BUCKET, REGION = "evergreen-packages", "us-east-1"
@@ -107,7 +108,8 @@ class SageMakerWorld:
         """Return an attempt to bring the endpoint to the champion."""
         definition = self.definition
         access = EndpointAccess(MODEL, definition.release.sagemaker, sagemaker or self.sagemaker, self.cloudwatch)
-        return Bringing(definition, self.settings, access, own_version, self.clock)
+        registry = ReleaseRegistry(self.settings, mirror=Nowhere())
+        return Bringing(definition, self.settings, access, own_version, registry, self.clock)
 
     def bring(self, own_version: str | None = None, *, most: int = 30) -> Brought:
         """Go on until the endpoint is there."""

@@ -76,6 +76,7 @@ class Bringing:
         settings: Where things are.
         access: Its endpoint.
         own_version: The version that this run has released; None where it has released none.
+        registry: The timeline of releases; by default the one of the settings.
         now: The clock.
     """
 
@@ -83,6 +84,7 @@ class Bringing:
     settings: Settings
     access: EndpointAccess
     own_version: str | None = None
+    registry: ReleaseRegistry | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def go_on(self, asked: str = "", taken_back: str = "") -> Pause | Brought:
@@ -123,7 +125,7 @@ class Bringing:
         raise _restless(self.definition)
 
     def _champion(self) -> tuple[ReleaseEvent, Package]:
-        registry, model = ReleaseRegistry(self.settings), self.definition.name
+        registry, model = self.registry or ReleaseRegistry(self.settings), self.definition.name
         event = next(iter(registry.timeline(model, limit=1)), None)
         champion = registry.version(model, event.version) if event is not None else None
         if event is None or champion is None:
@@ -189,7 +191,7 @@ class Bringing:
 
     def _take_back(self, event: ReleaseEvent, package: Package, seen: Endpoint | None, why: str) -> None:
         """Make the champion before the champion again, if it is what still answers; else tell that nothing has changed."""
-        registry, model = ReleaseRegistry(self.settings), self.definition.name
+        registry, model = self.registry or ReleaseRegistry(self.settings), self.definition.name
         before = registry.version(model, event.previous_version) if event.previous_version else None
         answering = self.access.answering(seen).bundle_digest if seen is not None else ""
         if event.action != "promote" or before is None or answering == package.version.bundle_digest:
