@@ -10,6 +10,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+VARIABLES_OF_A_RUN = {"github", "vars", "secrets", "matrix", "needs", "steps", "runner"}
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
 
 
@@ -22,30 +23,76 @@ def commands(workflow):
     return [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
 
 
+def events(workflow):
+    return workflow[True]  # YAML 1.1 reads the key `on` as true
+
+
 def test_there_are_workflows():
-    assert {path.name for path in WORKFLOWS} >= {"ci.yml", "model-change.yml"}
+    names = {"ci.yml", "model-change.yml", "publish.yml", "promote.yml", "environments.yml", "audit.yml"}
+    assert {path.name for path in WORKFLOWS} >= names
+
+
+def test_jobs_say_where_and_how_long_they_run_and_wait_for_jobs_that_exist(workflow):
+    for job in workflow["jobs"].values():
+        assert job["runs-on"]
+        assert 0 < job["timeout-minutes"] <= 90
+        needs = job.get("needs", [])
+        assert set([needs] if isinstance(needs, str) else needs) <= set(workflow["jobs"])
+        for step in job["steps"]:
+            assert ("run" in step) != ("uses" in step), step
+            assert re.fullmatch(r"[\w-]+/[\w-]+@v\d+", step.get("uses", "a/b@v1")), step
+
+
+def test_expressions_read_what_there_is(workflow):
+    for expression in re.findall(r"\$\{\{(.+?)\}\}", yaml.safe_dump(workflow, width=1000)):
+        for part in re.findall(r"(?<![\w.])([a-z]+)\.\w", re.sub(r"'[^']*'", "", expression)):
+            assert part in VARIABLES_OF_A_RUN, expression
 
 
 def test_every_make_target_and_script_that_is_called_is_there(workflow):
     for command in commands(workflow):
         assert set(re.findall(r"\bmake ([a-z]+)", command)) <= TARGETS, command
-        for script in re.findall(r"(?<![\w/])\.(?:ci|github)/[\w-]+", command):
-            assert (ROOT / script).stat().st_mode & 0o111, script
+        for runner, script in re.findall(r"(python3? )?(?:\bmain/)?(?<![\w])(\.(?:ci|github)/[\w.-]+)", command):
+            assert runner or (ROOT / script).stat().st_mode & 0o111, script
+            assert (ROOT / script).is_file(), script
 
 
 def test_what_may_be_written_is_said_job_by_job(workflow):
     assert workflow["permissions"] == {"contents": "read"}
     for job in workflow["jobs"].values():
-        # Code of a pull request must never run beside a right to write.
-        if "write" in job.get("permissions", {}).values():
-            assert not any("checkout" in step.get("uses", "") for step in job["steps"])
+        # Code of a pull request must never run beside a right to write, nor beside a secret.
+        if "pull_request" in events(workflow):
+            if "write" in job.get("permissions", {}).values():
+                assert not any("checkout" in step.get("uses", "") for step in job["steps"])
+            assert "secrets." not in yaml.safe_dump(job)
+        assert job.get("permissions", {}).get("contents") != "write" or "gh" in job_tools(job)
+
+
+def job_tools(job):
+    """What a job that may write to the repository writes with: a pull request, never main itself."""
+    return {"gh" for step in job["steps"] if ".github/open-pull-request" in step.get("run", "")}
 
 
 def test_nothing_of_a_pull_request_is_pasted_into_a_command(workflow):
     """Names of branches, titles and models are chosen by whoever opens it: they reach a shell as variables alone."""
     for command in commands(workflow):
         assert "${{" not in command, command
-    assert "pull_request_target" not in workflow[True]  # YAML 1.1 reads the key `on` as true
+    assert "pull_request_target" not in events(workflow)
+
+
+def test_publishing_does_not_follow_a_change_of_pins():
+    """Its last job changes pins, by a pull request whose merge must not publish again."""
+    publish = yaml.safe_load((ROOT / ".github" / "workflows" / "publish.yml").read_text())
+    assert "docker/environments/**" in events(publish)["push"]["paths-ignore"]
+
+
+def test_the_check_of_a_promotion_is_main_s():
+    check = yaml.safe_load((ROOT / ".github" / "workflows" / "environments.yml").read_text())
+    steps = check["jobs"]["check"]["steps"]
+    assert [step["with"]["ref"] for step in steps if step.get("with", {}).get("path") == "main"] == [
+        "${{ github.event.pull_request.base.sha }}"
+    ]
+    assert steps[-1]["run"].startswith("python main/.github/promote.py check")
 
 
 class TestChangedModels:
