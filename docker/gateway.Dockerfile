@@ -31,6 +31,7 @@ RUN groupadd --gid 50000 evergreen \
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /build/models /opt/evergreen/models
 COPY docker/healthy.py /opt/evergreen/healthy.py
+COPY --chmod=755 docker/sagemaker-serve.sh /usr/local/bin/serve
 ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONWARNINGS=ignore \
     OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=0 \
