@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
+# What looks at the locks from outside has an environment of its own.
+TOOLS := $(VENV)/tools
 ARGS ?=
 
 # Exported where bytecode is unwanted, it would make every process of the stack compile every module again.
@@ -61,6 +63,13 @@ lock: $(BIN)/uv ## Resolve every lock file again (ARGS=--upgrade for newer versi
 	$(IMAGE_LOCK) $(ARGS) pyproject.toml docker/airflow.in --output-file docker/airflow.lock
 	$(IMAGE_LOCK) $(ARGS) docker/gateway.in --output-file docker/gateway.lock
 	$(IMAGE_LOCK) $(ARGS) docker/mlflow.in --output-file docker/mlflow.lock
+	$(IMAGE_LOCK) $(ARGS) .github/audit/tools.in --output-file .github/audit/tools.lock
+
+sbom: $(TOOLS)/.installed ## Write down what every environment and image is made of, in build/sbom (CycloneDX)
+	$(TOOLS)/bin/python .github/audit/sbom.py build/sbom
+
+audit: $(TOOLS)/.installed ## Ask whether a vulnerability is known of any of it
+	$(TOOLS)/bin/python .github/audit/audit.py
 
 images: ## Build the images of Airflow, the gateway and MLflow (ARGS="--build-arg BASE_IMAGE=…" for another base)
 	for name in airflow gateway mlflow; do docker build $(ARGS) --build-arg CODE_REVISION=$$(git describe --always --dirty --exclude='*') \
@@ -97,4 +106,9 @@ $(VENV)/.installed: $(BIN)/uv requirements.lock pyproject.toml
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
 	$(BIN)/uv pip install --python $(BIN)/python --require-hashes --compile-bytecode -r requirements-dev.lock
+	@touch $@
+
+$(TOOLS)/.installed: $(BIN)/uv .github/audit/tools.lock
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(TOOLS)
+	$(BIN)/uv pip install --quiet --python $(TOOLS)/bin/python --require-hashes -r .github/audit/tools.lock
 	@touch $@
