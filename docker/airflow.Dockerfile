@@ -28,6 +28,12 @@ LABEL org.opencontainers.image.title="Evergreen on Airflow" \
 RUN groupadd --gid 50000 evergreen \
     && useradd --uid 50000 --gid 50000 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin evergreen \
     && install -d -o 50000 -g 50000 /opt/airflow /var/lib/evergreen /data
+# BUNDLES=git puts in the program with which Airflow takes DAG files and definitions from a repository, and ssh to reach one.
+ARG BUNDLES=none
+# hadolint ignore=DL3008
+RUN if [ "${BUNDLES}" = git ]; then \
+        apt-get update && apt-get install -y --no-install-recommends git openssh-client && rm -rf /var/lib/apt/lists/*; \
+    fi
 COPY --from=build /opt/venv /opt/venv
 COPY --chmod=0755 docker/airflow-entrypoint.sh /usr/local/bin/airflow-entrypoint
 COPY docker/healthy.py /opt/evergreen/healthy.py

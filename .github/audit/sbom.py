@@ -15,7 +15,7 @@ from locks import LOCKS, Package, normal, read_lock
 
 
 def write(lock: Path, document: Path, *, validate: bool = True) -> None:
-    """Write the document of one lock, the same bytes every time. Validation against CycloneDX's schema takes most of the time."""
+    """Write the document of one lock, the same bytes every time; validation takes most of the time."""
     document.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-W", "ignore", "-m", "cyclonedx_py", "requirements", str(lock)]
     options = ["--output-reproducible", "--spec-version", "1.6", "--validate" if validate else "--no-validate"]
