@@ -48,6 +48,8 @@ def examine(settings: Settings, layout: StackLayout) -> list[Finding]:
         lambda: _definitions(settings),
         lambda: _landing(settings),
         lambda: _database(settings),
+        lambda: _topics(settings, layout),
+        lambda: _alerts(settings),
         lambda: _stack(layout),
     )
     return [finding for look in looks for finding in _guarded(look)]
@@ -157,6 +159,51 @@ def _database(settings: Settings) -> Iterator[Finding]:
     finally:
         engine.dispose()
     yield Finding("good", "database", shown)
+
+
+def _topics(settings: Settings, layout: StackLayout) -> Iterator[Finding]:
+    """Ask for every SNS topic that a definition's alerts go to; nothing is published."""
+    from evergreen.definitions import read_definitions
+
+    named = {
+        (way.connection or "aws_default", topic)
+        for definition in read_definitions(settings.definitions_dir).sound.values()
+        for way in definition.alerts.notify
+        if way.channel == "sns"
+        for topic in way.to
+    }
+    if not named:
+        return
+    os.environ.setdefault("AIRFLOW_HOME", str(layout.airflow_home))  # else Airflow makes one in the home directory
+    from evergreen.connect.alerts.topic import topic_problem
+
+    for connection_id, topic in sorted(named):
+        problem = topic_problem(connection_id, topic)
+        if problem is None:
+            yield Finding("good", "topic", topic)
+        elif problem.startswith("AuthorizationError"):
+            yield Finding("warn", "topic", f"{topic}: {problem}", "allow sns:GetTopicAttributes, or publish once to be sure")
+        else:
+            advice = (
+                f"check the topic, and the connection {connection_id} as Airflow sees it (AIRFLOW_CONN_{connection_id.upper()})"
+            )
+            yield Finding("bad", "topic", f"{topic}: {problem}", advice)
+
+
+def _alerts(settings: Settings) -> Iterator[Finding]:
+    from evergreen.registry.alerts import AlertStore
+    from evergreen.registry.database import Database
+
+    if not Database(settings.database_url).exists:
+        return
+    waiting = AlertStore(settings.database_url).waiting()
+    if not waiting:
+        yield Finding("good", "alerts", "none waits to be delivered")
+        return
+    oldest = waiting[0]
+    why = f"{oldest.error or 'its sender was killed'} at attempt {oldest.attempt}"
+    advice = "every `evergreen.sweep` tries again; check the connection of `alerts.notify` in model.yaml"
+    yield Finding("warn", "alerts", f"{len(waiting)} not delivered; the oldest: {oldest.subject} ({why})", advice)
 
 
 def _stack(layout: StackLayout) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from evergreen.connect.alerts.incident import Message
 
-CONNECT_TIMEOUT_SECONDS, ANSWER_TIMEOUT_SECONDS, ATTEMPTS = 3.0, 5.0, 3
+CONNECT_TIMEOUT_SECONDS, ANSWER_TIMEOUT_SECONDS, ATTEMPTS = 3.0, 5.0, 2
 """Bounds what a topic that does not answer costs: by default boto3 would wait a minute, five times."""
 _LONGEST_SUBJECT = 100
 
@@ -65,7 +65,7 @@ class SnsTopicNotifier(PlainNotifier):
 def topic_hook(connection_id: str, topic_arn: str) -> SnsHook:
     """Return a hook for a topic that gives up in seconds; what the connection's `config_kwargs` say stands."""
     from airflow.providers.amazon.aws.hooks.sns import SnsHook
-    from botocore.config import Config  # type: ignore[import-untyped]
+    from botocore.config import Config
 
     region = topic_region(topic_arn)
     patience = Config(
@@ -75,6 +75,19 @@ def topic_hook(connection_id: str, topic_arn: str) -> SnsHook:
     )
     given = SnsHook(aws_conn_id=connection_id, region_name=region).config
     return SnsHook(aws_conn_id=connection_id, region_name=region, config=patience.merge(given) if given else patience)
+
+
+def topic_problem(connection_id: str, topic_arn: str) -> str | None:
+    """Return why a topic cannot be asked for its attributes, None when it can; no secret is in it."""
+    from botocore.exceptions import ClientError
+
+    try:
+        topic_hook(connection_id, topic_arn).get_conn().get_topic_attributes(TopicArn=topic_arn)
+    except ClientError as error:
+        return str(error.response.get("Error", {}).get("Code", "refused"))
+    except Exception as error:
+        return type(error).__name__
+    return None
 
 
 def topic_region(topic_arn: str) -> str | None:
