@@ -110,7 +110,7 @@ def forget(
     if findings.is_empty and earlier is None:
         raise _nothing_matches(definition, selection, findings)
     if not confirmed:
-        remarks = remarks_on(definition, settings, findings)
+        remarks = remarks_on(definition, settings, findings, search.texts)
         return Report(wanted, findings.places(done=False), findings, remarks, earlier=earlier)
     return replace(_carry_out(search, findings, store.begin(wanted), actor), earlier=earlier)
 
@@ -148,7 +148,7 @@ def forget_again(
 
 def _carry_out(search: Search, findings: Findings, erasure: Erasure, actor: str) -> Report:
     store = ErasureStore(search.settings.database_url)
-    remarks = remarks_on(search.definition, search.settings, findings)
+    remarks = remarks_on(search.definition, search.settings, findings, search.texts)
     places = findings.places(done=True)
     # What was found stands in the record even if this is killed: another attempt finds less.
     _record(store, Report(erasure, places, findings, remarks), actor)
@@ -219,7 +219,7 @@ def _nothing_matches(definition: ModelDefinition, selection: Selection, findings
     unread = f"; {len(findings.landing.unread)} landing files cannot be read" if findings.landing.unread else ""
     return RequestError(
         f"nothing is kept of {definition.name} that matches",
-        found=f"no row, page or landing file with {' and '.join(selection.columns)} of this value{unread}",
+        found=f"no row, kept or delivered, with {' and '.join(selection.columns)} of this value{unread}",
         allowed="a value that some row has or had, written as the table has it",
         remedy="check spelling, capital letters and leading zeros; nothing was changed and nothing is remembered",
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from evergreen.settings import Settings
 
 SHORTEST = 5
-"""Shorter values are in every file by chance, and are not searched for."""
+"""Characters. Shorter values are in every file by chance, and are not searched for."""
 MOST_BYTES = 64 * 2**20
 """Larger files are models or plots, not text."""
 _TEXT = (".json", ".html", ".md", ".txt", ".csv", ".svg", ".jsonl", ".yaml", ".py")
@@ -34,10 +34,10 @@ class Mentions:
 
 
 def find_mentions(model: str, settings: Settings, texts: Sequence[str], files: Files) -> Mentions:
-    """Search what is kept of a model besides rows; nothing is found where a value is too short to be told from chance."""
-    if not texts or any(len(text) < SHORTEST for text in texts):
+    """Search what is kept of a model besides rows for the values that are long enough not to be there by chance."""
+    patterns = [_pattern(text) for text in texts if len(text) >= SHORTEST]
+    if not patterns:
         return Mentions()
-    patterns = [_pattern(text) for text in texts]
     made_again = [join_uri(settings.reports_uri, model), join_uri(settings.results_uri, model)]
     made_again.append(join_uri(settings.tables_uri, model, "_landing"))
     staying = [join_uri(settings.artifacts_uri, model), join_uri(settings.artifacts_uri, "mlflow")]

@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evergreen.erasure.mentions import SHORTEST
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evergreen.definitions import ModelDefinition
     from evergreen.erasure.search import Findings
     from evergreen.settings import Settings
 
 
-def remarks_on(definition: ModelDefinition, settings: Settings, findings: Findings) -> tuple[str, ...]:
+def remarks_on(definition: ModelDefinition, settings: Settings, findings: Findings, texts: Sequence[str]) -> tuple[str, ...]:
     """Return what somebody has to see to, or should know, besides what was found."""
     remarks = [
         "Models: a version that has learned from the rows stays as it is. Train again; once it is champion the rows have no "
@@ -21,11 +25,30 @@ def remarks_on(definition: ModelDefinition, settings: Settings, findings: Findin
         "backup, run this command again before anything else.",
         "Logs, alerts already sent, Airflow's task logs and MLflow's runs are not searched.",
     ]
+    if not any(len(text) >= SHORTEST for text in texts):
+        remarks.append(
+            f"Pages, results, evidence and bundles were not searched: values of fewer than {SHORTEST} characters are in them "
+            "by chance, and --again knows hashes alone."
+        )
+    remarks += _of_joins(definition, findings)
     remarks += _of_sources(definition)
     remarks += _of_spools(definition.name, settings)
     remarks += [f"Landing file that cannot be read, look at it yourself: {uri}" for uri in findings.landing.unread[:20]]
     remarks += [f"Online inputs that are damaged, remove the folder: {uri}" for uri in findings.online.unread[:20]]
     return tuple(remarks)
+
+
+def _of_joins(definition: ModelDefinition, findings: Findings) -> list[str]:
+    """Say what a joined row has lent to others, where these are not of the same person or thing."""
+    data = definition.data
+    has_rows = {f"raw/{data.rows}", f"raw/{data.label.table}"} & set(findings.tables)
+    lenders = [name for name, table in data.tables.items() if table.join is not None and f"raw/{name}" in findings.tables]
+    if has_rows or not lenders:
+        return []
+    return [
+        f"Joined values: rows of {data.rows} took values from the erased rows of {', '.join(lenders)}; their features and "
+        f"answers keep them. Erase those by a column that {data.rows} has, if they tell of the person too."
+    ]
 
 
 def _of_sources(definition: ModelDefinition) -> list[str]:

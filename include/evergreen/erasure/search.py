@@ -47,7 +47,7 @@ class Search:
     @property
     def online(self) -> Match:
         """What is looked for in online inputs."""
-        return Match(self.who)
+        return Match(self.who, key_columns=self.definition.data.tables[self.definition.data.rows].key)
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Findings:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was found anywhere."""
-        return not self.places(done=False)
+        """Whether no row was found anywhere. A page that mentions a value may be about somebody else."""
+        return not (self.tables or self.judged or self.online.found or self.online.begun or self.landing.files)
 
     def places(self, *, done: bool) -> tuple[ErasedPlace, ...]:
         """Return what was found as lines of a report.

@@ -11,6 +11,7 @@ import json
 import random
 import time
 from collections import Counter
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -235,7 +236,8 @@ class ServedTable(VersionedTable):
             actions = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
             written |= {log, *(root / unquote(action["add"]["path"]) for action in actions if "add" in action)}
         for path in [*sorted(written), *sorted({path.parent for path in written}), root]:
-            sync_to_disk(path)
+            with suppress(FileNotFoundError):  # rows that were erased meanwhile need no disk
+                sync_to_disk(path)
 
 
 def _crowded(uri: str) -> StoreUnavailableError:

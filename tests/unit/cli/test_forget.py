@@ -1,0 +1,83 @@
+"""`evergreen forget` on the command line: what it shows, what it asks for, how it ends."""
+
+import os
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from evergreen.cli import main
+from forgotten_world import HASH_KEY, PERSON, a_world
+from unit.stages.landing_case import definition
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    home = tmp_path_factory.mktemp("filled")
+    world = a_world(str(home), definition(), home)
+    world.fill()
+    model = home / "models" / "taxi"
+    model.mkdir(parents=True)
+    raw = definition().model_dump(mode="json", exclude_defaults=True)
+    (model / "model.yaml").write_text(yaml.safe_dump(raw))
+    (model / "features.py").write_text("def row_features(rows, entities):\n    return rows[['n']]\n")
+    (model / "README.md").write_text("# Taxi\n")
+    return world
+
+
+@pytest.fixture
+def evergreen(filled):
+    def run(*words, **changes):
+        variables = {"EVERGREEN_HOME": filled.root, "EVERGREEN_HASH_KEY": HASH_KEY, **changes}
+        variables["EVERGREEN_DEFINITIONS_DIR"] = str(Path(filled.root) / "models")
+        with patch.dict(os.environ, variables):
+            return CliRunner().invoke(main.app, ["forget", *words])
+
+    return run
+
+
+def test_it_shows_first_then_erases_then_says_that_it_is_done(evergreen, filled):
+    shown = evergreen("taxi", f"id={PERSON}")
+    assert shown.exit_code == 0, shown.output
+    assert "nothing was changed; the same command with --yes erases it" in shown.output
+    assert "tables/raw/trips" in shown.output
+    assert filled.uri("trips/2013-01-02.parquet") in shown.output
+    assert filled.holding()
+    done = evergreen("taxi", f"id={PERSON}", "--yes", "--by", "anna", "--reason", "17")
+    assert done.exit_code == 0, done.output
+    assert "erased; what matches is left out of every later delivery" in done.output
+    assert filled.holding() == []
+    assert PERSON not in done.output
+    again = evergreen("taxi", "--again", "--yes")
+    assert again.exit_code == 0, again.output
+    assert "by anna" in again.output
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("id=nobody",), "nothing is kept of taxi that matches"),
+        (("idd=x",), "did you mean id?"),
+        ((), "it is not clear what is to be forgotten"),
+        (("--again",), "it is not clear what is to be forgotten"),
+        (("id=x", "--again", "--yes"), "it is not clear what is to be forgotten"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_four_parts_and_ends_with_one(evergreen, words, what):
+    said = evergreen("taxi", *words)
+    assert said.exit_code == 1
+    assert what in said.output
+    for part in ("found:", "allowed:", "do:"):
+        assert part in said.output
+
+
+def test_without_a_hash_key_it_says_what_to_set(evergreen):
+    said = evergreen("taxi", "id=x", EVERGREEN_HASH_KEY="")
+    assert said.exit_code == 1
+    assert "set EVERGREEN_HASH_KEY" in said.output
+
+
+def test_an_unknown_model_is_wrong_usage(evergreen):
+    assert evergreen("taxy", "id=x").exit_code == 2
