@@ -87,6 +87,7 @@ class SageMakerWorld:
         self.calls: list[str] = []
         self.sagemaker.meta.events.register("before-call.sagemaker.*", lambda model, **_: self.calls.append(model.name))
         self.clock = lambda: datetime.now(UTC)
+        self.check: Any = lambda package: ""
 
     @property
     def definition(self) -> Any:
@@ -109,7 +110,7 @@ class SageMakerWorld:
         definition = self.definition
         access = EndpointAccess(MODEL, definition.release.sagemaker, sagemaker or self.sagemaker, self.cloudwatch)
         registry = ReleaseRegistry(self.settings, mirror=Nowhere())
-        return Bringing(definition, self.settings, access, own_version, registry, self.clock)
+        return Bringing(definition, self.settings, access, own_version, self.check, registry, self.clock)
 
     def bring(self, own_version: str | None = None, *, most: int = 30) -> Brought:
         """Go on until the endpoint is there."""

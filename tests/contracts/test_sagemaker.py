@@ -209,6 +209,29 @@ class TestCanary:
         assert world.bring() == world.first
 
 
+def test_a_release_that_answers_otherwise_than_it_should_is_taken_back(world):
+    world.release()
+    first = world.bring()
+    world.release()
+    world.check = lambda package: "it says 0.4 and the release 0.2" if package.version.version == "2" else ""
+    with pytest.raises(DeploymentError, match="taken back") as caught:
+        world.bring("2")
+    assert "it says 0.4" in caught.value.found
+    assert champion_of(world) == "1"
+    assert world.bring() == first
+
+
+def test_what_another_run_has_released_is_not_taken_back_for_an_answer(world):
+    world.release()
+    world.bring()
+    world.release()
+    world.bring("2")
+    world.check = lambda package: "it says 0.4 and the release 0.2"
+    with pytest.raises(DeploymentError, match="not brought to the release"):
+        world.bring()
+    assert champion_of(world) == "2"
+
+
 def test_a_shadow_answers_nobody_and_then_everybody(world):
     world.release()
     first = world.bring()

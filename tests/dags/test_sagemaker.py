@@ -7,6 +7,7 @@ import sys
 import urllib.request
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +16,9 @@ from moto.server import ThreadedMotoServer
 
 from evergreen.connect.run import Run
 from evergreen.errors import DeploymentError
+from evergreen.registry.releases import ReleaseRegistry
 from free_ports import free_port
+from released_models import MODEL, Nowhere
 from sagemaker_world import BUCKET, ENDPOINT, SageMakerWorld, a_plan, client, fill_in
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +59,7 @@ def test_a_definition_with_an_endpoint_has_a_task_that_follows_the_champion(dags
     assert set(dags["minimal.transform"].params) == {"input_uri", "output_uri"}
 
 
-def test_neither_the_amazon_provider_nor_boto_is_imported_when_dags_are_parsed():
+def test_neither_the_amazon_provider_nor_boto_is_imported_to_parse_it():
     code = (
         "import sys; import evergreen.connect.sagemaker;"
         "heavy = ('airflow.providers.amazon.aws', 'boto', 'aiobotocore', 'evergreen.sagemaker');"
@@ -83,10 +86,35 @@ def world(tmp_path, monkeypatch):
     urllib.request.urlopen(urllib.request.Request(f"{url}/moto-api/reset", method="POST"), timeout=10).close()
     client("s3", url).create_bucket(Bucket=BUCKET)
     found = SageMakerWorld(tmp_path, url)
+    found.says = partial(have_endpoint_say, url)
+    found.told = partial(told_here, found)
     run = Run(found.definition, found.settings, datetime.now(UTC), force=False, dry_run=False, reason="test", run_id="r1")
     monkeypatch.setattr("evergreen.connect.run.current_run", lambda: run)
+    # MLflow's labels follow the timeline, and take seconds to import.
+    monkeypatch.setattr("evergreen.registry.releases.MlflowAliases", lambda settings: Nowhere())
     yield found
     server.stop()
+
+
+def have_endpoint_say(url, probabilities):
+    """Have moto's endpoint answer so from now on; to the same question it says the same for ever, unless it forgets."""
+    from moto.sagemakerruntime.models import sagemakerruntime_backends
+
+    sagemakerruntime_backends["123456789012"]["us-east-1"].results.clear()
+    body = json.dumps({"predictions": [{"probability": one} for one in probabilities]})
+    results = {"results": [{"Body": body, "ContentType": "application/json"}]}
+    asking = urllib.request.Request(f"{url}/moto-api/static/sagemaker/endpoint-results", method="POST")
+    asking.add_header("content-type", "application/json")
+    urllib.request.urlopen(asking, json.dumps(results).encode(), timeout=10).close()
+
+
+def told_here(world, version):
+    """What a version says of the rows that the endpoint is asked about."""
+    from evergreen.connect.endpoint_answers import _said_here
+    from evergreen.sagemaker.packing import put_package
+
+    found = ReleaseRegistry(world.settings).version(MODEL, version)
+    return _said_here(world.definition, world.settings, put_package(world.definition, found, world.settings))[1]
 
 
 @contextmanager
@@ -116,6 +144,11 @@ def test_the_task_waits_in_the_triggerer_and_looks_itself_when_it_is_woken(world
 
     event = asyncio.run(first_event())
     assert event.payload["status"] == "success"
+    world.says([0.25])
+    with pytest.raises(DeploymentError, match="not brought to the release") as caught:
+        getattr(task, wait.method)(context, event.payload, **wait.kwargs)
+    assert "it says [0.25]" in caught.value.found
+    world.says(world.told("1"))
     found = getattr(task, wait.method)(context, event.payload, **wait.kwargs)
     assert (found["endpoint"], found["version"]) == (ENDPOINT, "1")
 
@@ -133,6 +166,7 @@ def test_what_the_trigger_says_counts_for_nothing(world):
     # SageMaker went back to the configuration before, and is InService again: that is success to a waiter.
     before = world.sagemaker.list_endpoint_configs(SortBy="CreationTime", SortOrder="Ascending")["EndpointConfigs"][0]
     world.sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName=before["EndpointConfigName"])
+    world.says(world.told("1"))
     with pytest.raises(DeploymentError, match="taken back") as caught:
         task.look_again(context, {"status": "success"}, **wait.kwargs)
     assert "SageMaker went back" in caught.value.found

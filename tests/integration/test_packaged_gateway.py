@@ -11,7 +11,6 @@ import pytest
 from evergreen.definitions import load_definition
 from evergreen.files import Files
 from evergreen.model_package import pack, package_digest, read_package
-from evergreen.registry.online_versions import OnlineVersionStore
 from evergreen.sagemaker.packing import package_contents
 from evergreen.serving.release_cache import KnownRelease, ReleaseCache
 from evergreen.serving.release_loading import load_release
@@ -34,8 +33,7 @@ def packed(tmp_path_factory):
     )
     rows = [a_row(number) for number in range(20)]
     said = release.answer(release.schema.checked(rows))
-    contents = package_contents(definition, version, model.settings, Files())
-    assert OnlineVersionStore(model.settings.database_url).newest(MODEL, online.features_key) == online
+    contents = package_contents(definition, version, online, Files())
     shutil.rmtree(home / "artifacts")
     return contents, rows, list(said.probability)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Param
@@ -47,13 +48,15 @@ class FollowChampion(BaseOperator):
         return self._go_on(context, asked, taken_back)
 
     def _go_on(self, context: Any, asked: str = "", taken_back: str = "") -> Any:
+        from evergreen.connect.endpoint_answers import difference
         from evergreen.connect.run import current_run
         from evergreen.sagemaker.bringing import Bringing, Brought
 
         run = current_run()
         own = context["ti"].xcom_pull(task_ids=self.own_release) if self.own_release else None
         version = own["version"] if isinstance(own, dict) else None
-        found = Bringing(run.definition, run.settings, _access(run), version).go_on(asked, taken_back)
+        check = partial(difference, run.definition, run.settings, _client(_section(run), "sagemaker-runtime"))
+        found = Bringing(run.definition, run.settings, _access(run), version, check).go_on(asked, taken_back)
         if isinstance(found, Brought):
             return asdict(found)
         section = _section(run)
@@ -152,8 +155,6 @@ def _champions_model(run: Run) -> str:
 
 
 def _requests(section: SageMaker, model_name: str, input_uri: str, output_uri: str, inputs: dict[str, bytes]) -> Any:
-    from functools import partial
-
     from evergreen.sagemaker.transform import transform_request
 
     return partial(transform_request, section, model_name, input_uri, output_uri, inputs)

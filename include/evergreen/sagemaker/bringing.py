@@ -17,7 +17,7 @@ from evergreen.predictors.bundle import read_bundle
 from evergreen.registry.releases import ReleaseRegistry
 from evergreen.sagemaker.evidence import judge
 from evergreen.sagemaker.packing import put_package
-from evergreen.sagemaker.plan import Arrived, Create, Switch, TakeBack, Wait, Wanted, Watch, current_step, next_move
+from evergreen.sagemaker.plan import Arrived, Create, Switch, TakeBack, Wait, Wanted, Watch, Weigh, current_step, next_move
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +76,7 @@ class Bringing:
         settings: Where things are.
         access: Its endpoint.
         own_version: The version that this run has released; None where it has released none.
+        check: Asks the endpoint itself, and returns in words how it differs from the package; empty where it does not.
         registry: The timeline of releases; by default the one of the settings.
         now: The clock.
     """
@@ -84,6 +85,7 @@ class Bringing:
     settings: Settings
     access: EndpointAccess
     own_version: str | None = None
+    check: Callable[[Package], str] = lambda package: ""
     registry: ReleaseRegistry | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -106,23 +108,38 @@ class Bringing:
             wanted = self._wanted(event, package, seen)
             move = next_move(seen, wanted, asked=asked, look=self._look(seen, wanted))
             if isinstance(move, Arrived):
-                return self._arrive(event, package, wanted, taken_back)
+                self.access.verify(wanted, package)
+                why = self.check(package)
+                if not why:
+                    return self._arrived(event, package, wanted, taken_back)
+                move = TakeBack(why)
             if isinstance(move, TakeBack):
                 self._take_back(event, package, seen, move.why)
                 asked, taken_back = "", move.why
                 continue
-            if isinstance(move, Watch):
-                seconds = max(self.definition.release.trial.look_every.total_seconds(), SHORTEST_LOOK_SECONDS)
-                _log.info("%s: %s", wanted.section.endpoint, move.why)
-                return Pause("time", seconds, asked, taken_back)
-            if isinstance(move, Wait):
-                self._require_patience(seen, wanted)
-            else:
-                self.access.act(move)
-            if isinstance(move, Create | Switch):
-                asked = move.config["EndpointConfigName"]
-            return Pause("settled", SHORTEST_LOOK_SECONDS, asked, taken_back)
+            return self._wait_for(move, seen, wanted, asked, taken_back)
         raise _restless(self.definition)
+
+    def _wait_for(
+        self,
+        move: Create | Switch | Weigh | Wait | Watch,
+        seen: Endpoint | None,
+        wanted: Wanted,
+        asked: str,
+        taken_back: str,
+    ) -> Pause:
+        """Make a move that takes its time."""
+        if isinstance(move, Watch):
+            seconds = max(self.definition.release.trial.look_every.total_seconds(), SHORTEST_LOOK_SECONDS)
+            _log.info("%s: %s", wanted.section.endpoint, move.why)
+            return Pause("time", seconds, asked, taken_back)
+        if isinstance(move, Wait):
+            self._require_patience(seen, wanted)
+        else:
+            self.access.act(move)
+        if isinstance(move, Create | Switch):
+            asked = move.config["EndpointConfigName"]
+        return Pause("settled", SHORTEST_LOOK_SECONDS, asked, taken_back)
 
     def _champion(self) -> tuple[ReleaseEvent, Package]:
         registry, model = self.registry or ReleaseRegistry(self.settings), self.definition.name
@@ -172,16 +189,15 @@ class Bringing:
         trial, elapsed = self.definition.release.trial, self.now() - seen.changed_at
         return judge(self.access.evidence(seen), wanted.steps[step], trial.limits, elapsed, trial.give_up_after)
 
-    def _arrive(self, event: ReleaseEvent, package: Package, wanted: Wanted, taken_back: str) -> Brought:
-        """Verify, whatever was said before; and fail where what answers is not what this run has released."""
-        seen = self.access.verify(wanted, package)
+    def _arrived(self, event: ReleaseEvent, package: Package, wanted: Wanted, taken_back: str) -> Brought:
+        """Show the package, and fail where what answers is not what this run has released."""
         arn = self.access.show(package)
         by_endpoint = (event.request_id or "").startswith(REQUEST_PREFIX)
         if taken_back or (by_endpoint and self.own_version is not None and self.own_version == event.previous_version):
-            raise _taken_back(seen.name, event, taken_back or event.reason)
+            raise _taken_back(wanted.section.endpoint, event, taken_back or event.reason)
         return Brought(
-            endpoint=seen.name,
-            config_name=seen.config_name,
+            endpoint=wanted.section.endpoint,
+            config_name=wanted.config["EndpointConfigName"],
             model_name=wanted.model_name,
             package_uri=package.uri,
             package_digest=package.digest,
@@ -190,11 +206,12 @@ class Bringing:
         )
 
     def _take_back(self, event: ReleaseEvent, package: Package, seen: Endpoint | None, why: str) -> None:
-        """Make the champion before the champion again, if it is what still answers; else tell that nothing has changed."""
+        """Make the champion before the champion again; but what answered before this run is not taken back for it."""
         registry, model = self.registry or ReleaseRegistry(self.settings), self.definition.name
         before = registry.version(model, event.previous_version) if event.previous_version else None
         answering = self.access.answering(seen).bundle_digest if seen is not None else ""
-        if event.action != "promote" or before is None or answering == package.version.bundle_digest:
+        is_new = answering != package.version.bundle_digest or self.own_version == event.version
+        if event.action != "promote" or before is None or not is_new:
             raise DeploymentError(
                 "the endpoint was not brought to the release",
                 found=why,

@@ -99,6 +99,7 @@ def _told(what: str, error: ClientError | BotoCoreError) -> EvergreenError:
         return _later(what, f"{type(error).__name__}: {str(error)[:200]}")
     told = error.response["Error"]
     code, message = told.get("Code", ""), told.get("Message", "")[:500]
+    # A model's own failure has a status of its own (424) and is the model's matter.
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _PASSING or status >= _FIRST_PASSING_STATUS:
         return _later(what, f"{code}: {message}")

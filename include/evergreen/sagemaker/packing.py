@@ -42,6 +42,8 @@ class Package:
     digest: str
     """Of its files, which the container checks before it answers."""
     version: ChampionVersion
+    online: OnlineInputsVersion
+    """The online inputs that were packed with it."""
 
 
 def put_package(definition: ModelDefinition, version: ChampionVersion, settings: Settings) -> Package:
@@ -60,7 +62,9 @@ def put_package(definition: ModelDefinition, version: ChampionVersion, settings:
     """
     ReleaseRegistry(settings).vouch(version)
     files = Files.from_settings(settings)
-    contents = package_contents(definition, version, settings, files)
+    manifest, _ = read_bundle(files, version.bundle_uri, version.bundle_digest)
+    online = _newest_inputs(version, release_key(manifest.feature_layout, version.features_source_digest), settings)
+    contents = package_contents(definition, version, online, files)
     digest = package_digest(contents)
     uri = join_uri(_packages_uri(definition, settings), digest, ARCHIVE_NAME)
     if not _is_sound(files, uri, digest):
@@ -72,20 +76,19 @@ def put_package(definition: ModelDefinition, version: ChampionVersion, settings:
                 allowed=f"a package of digest {digest}",
                 remedy="try again; look at who else writes to this folder",
             )
-    return Package(uri, digest, version)
+    return Package(uri, digest, version, online)
 
 
 def package_contents(
-    definition: ModelDefinition, version: ChampionVersion, settings: Settings, files: Files
+    definition: ModelDefinition, version: ChampionVersion, online: OnlineInputsVersion, files: Files
 ) -> dict[str, bytes]:
     """Return a package's files by name; every byte of the bundle and of the online inputs has been checked.
 
     Raises:
         DigestMismatchError: Its bundle or its online inputs are not what they were.
-        StoreUnavailableError: A store did not answer, or nothing has been published for the version yet.
+        StoreUnavailableError: A store did not answer.
     """
     manifest, bundle = read_bundle(files, version.bundle_uri, version.bundle_digest)
-    online = _newest_inputs(version, release_key(manifest.feature_layout, version.features_source_digest), settings)
     read_online_inputs(online.uri, online.digest, files)
     note = PackedRelease(
         # Where it was kept says nothing to whoever unpacks it, and another home must give the same bytes.

@@ -7,6 +7,7 @@ import pytest
 from botocore.validate import ParamValidator
 
 from evergreen.definitions.sagemaker import SageMaker
+from evergreen.registry.online_versions import OnlineInputsVersion
 from evergreen.results import ChampionVersion
 from evergreen.sagemaker.documents import (
     CHALLENGER,
@@ -38,7 +39,15 @@ VERSION = ChampionVersion(
     trained_through=datetime(2013, 4, 1, tzinfo=UTC),
     features_source_digest="f" * 32,
 )
-PACKAGE = Package("s3://models/flight_delays/0123/model.tar.gz", "p" * 32, VERSION)
+ONLINE = OnlineInputsVersion(
+    model="flight_delays",
+    features_key="k",
+    as_of=VERSION.trained_through,
+    uri="",
+    digest="",
+    published_at=VERSION.trained_through,
+)
+PACKAGE = Package("s3://models/flight_delays/0123/model.tar.gz", "p" * 32, VERSION, ONLINE)
 ONE = variant(CHAMPION, "flight-delays-1", instance_type="ml.m5.large", instances=2, weight=0.95)
 OTHER = variant(CHALLENGER, "flight-delays-2", instance_type="ml.m5.large", instances=2, weight=0.05)
 REQUESTS = {
