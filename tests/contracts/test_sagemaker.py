@@ -156,12 +156,19 @@ class TestCanary:
         assert world.turn("2").until == "time"  # the requests are there, the time is not
         world.later(minutes=2)
         world.calls.clear()
-        assert world.turn("2").until == "settled"
+        assert isinstance(world.turn("2"), Pause)
         assert world.made == ["UpdateEndpointWeightsAndCapacities"]
         assert [weight for _, weight in world.variants().values()] == [0.5, 0.5]
         brought = world.bring("2")
         assert world.variants() == {"champion": (brought.model_name, 1.0)}
         assert brought.model_name != world.first.model_name
+
+    def test_figures_of_days_are_asked_for_in_fewer_pieces(self, world):
+        world.turn("2")
+        world.invoked(60)
+        seen = world.bringing().access.look()
+        for days in (0, 1, 2, 30):
+            assert world.bringing().access.evidence(seen, datetime.now(UTC) + timedelta(days=days)).requests == 60
 
     def test_no_traffic_is_not_health(self, world):
         world.turn("2")

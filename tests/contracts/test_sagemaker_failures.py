@@ -148,7 +148,7 @@ def test_an_update_that_finds_sagemaker_at_work_waits(world, stub, second):
     stub.add_response("create_endpoint_config", {"EndpointConfigArn": f"{ARN}:endpoint-config/x"})
     message = f'Cannot update in-progress endpoint "{ARN}:endpoint/flights".'
     stub.add_client_error("update_endpoint", "ValidationException", message, http_status_code=400)
-    assert world.bringing("2", sagemaker=stub.client).go_on().until == "settled"
+    assert world.bringing("2", sagemaker=stub.client).go_on().until == "time"
 
 
 def test_an_endpoint_that_fails_is_red(world, stub, second):

@@ -129,13 +129,21 @@ def waiting():
 
 
 def test_the_task_waits_in_the_triggerer_and_looks_itself_when_it_is_woken(world):
+    from moto.sagemaker.models import sagemaker_backends
+
     from evergreen.connect.sagemaker import FollowChampion
 
     world.release()
     task = FollowChampion(task_id="endpoint", own_release="release")
     context = {"ti": SimpleNamespace(xcom_pull=lambda task_ids: {"version": "1"})}
-    with waiting() as wait:
+    with waiting() as first:
         task.execute(context)
+    assert type(first.trigger).__name__ == "TimeDeltaTrigger"
+    at_work = sagemaker_backends["123456789012"]["us-east-1"].endpoints[ENDPOINT]
+    at_work.endpoint_status = "Creating"
+    with waiting() as wait:
+        getattr(task, first.method)(context, None, **first.kwargs)
+    at_work.endpoint_status = "InService"
     name, arguments = wait.trigger.serialize()
     assert (name.rpartition(".")[2], arguments["job_name"], arguments["job_type"]) == ("SageMakerTrigger", ENDPOINT, "endpoint")
 

@@ -39,6 +39,8 @@ REQUEST_PREFIX = "sagemaker "
 _MOST_TURNS = 4
 SHORTEST_LOOK_SECONDS = 60.0
 """CloudWatch counts by the minute."""
+SETTLING_SECONDS = 60.0
+"""After a move: a description that does not know of it yet would look as if SageMaker had gone back."""
 
 
 @dataclass(frozen=True)
@@ -135,11 +137,11 @@ class Bringing:
             return Pause("time", seconds, asked, taken_back)
         if isinstance(move, Wait):
             self._require_patience(seen, wanted)
-        else:
-            self.access.act(move)
+            return Pause("settled", SHORTEST_LOOK_SECONDS, asked, taken_back)
+        self.access.act(move)
         if isinstance(move, Create | Switch):
             asked = move.config["EndpointConfigName"]
-        return Pause("settled", SHORTEST_LOOK_SECONDS, asked, taken_back)
+        return Pause("time", SETTLING_SECONDS, asked, taken_back)
 
     def _champion(self) -> tuple[ReleaseEvent, Package]:
         registry, model = self.registry or ReleaseRegistry(self.settings), self.definition.name

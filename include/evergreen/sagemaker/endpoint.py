@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _PERIOD_SECONDS = 60
+_MOST_POINTS = 1440
+"""CloudWatch tells no more of a metric at once."""
 _IS_THERE = ("already existing", "already exists")
 _AT_WORK = ("in-progress", "in progress", "is currently Updating", "is currently Creating")
 
@@ -214,7 +216,7 @@ class EndpointAccess:
             Dimensions=dimensions,
             StartTime=since,
             EndTime=until,
-            Period=_PERIOD_SECONDS,
+            Period=_period_seconds(since, until),
             Statistics=["Sum"],
         )
         return round(sum(float(point["Sum"]) for point in found.get("Datapoints", ())))
@@ -241,6 +243,11 @@ class EndpointAccess:
             if not is_said_of(error, *_AT_WORK):
                 raise
             _log.info("%s: SageMaker is at work already", self._section.endpoint)
+
+
+def _period_seconds(since: datetime, until: datetime) -> int:
+    """Return whole minutes in which so long a time has few enough periods."""
+    return _PERIOD_SECONDS * (int((until - since).total_seconds()) // (_PERIOD_SECONDS * (_MOST_POINTS - 2)) + 1)
 
 
 def _require_container(name: str, found: Document, request: Document) -> None:
