@@ -75,4 +75,5 @@ def champion_home(tmp_path_factory, seeded_landing, airflow_home):
         outcome = first.run("training", "2013-02-15")
     assert outcome.succeeded, outcome.errors
     assert outcome.returned["gate"]["outcome"] == "promote", outcome.returned["gate"]["reasons"]
+    first.first_training = outcome
     return first

@@ -31,6 +31,7 @@ class Night:
     def __init__(self, home: Path, **addresses) -> None:
         self.settings = Settings(home=home, **addresses)
         self.landing = Path(self.settings.landing_uri) / MODEL
+        self.first_training = None
 
     def run(self, kind: str, as_of: str, **params):
         from evergreen.connect.in_process import run_dag

@@ -24,13 +24,16 @@ ARGUMENTS = {
     "train": ("build_features",),
     "evaluate": ("validate", "build_features", "train"),
     "gate": ("evaluate",),
+    "register": ("gate",),
+    "smoke_test": ("register", "build_features", "evaluate"),
+    "release": ("smoke_test", "gate"),
     "score": ("build_features",),
     "materialize": ("validate",),
 }
 CHAMPION = "evergreen://flight_delays/champion"
 
 
-def lineage_of(returned, inlets=None):
+def lineage_of(returned, inlets=None, outlets=None):
     """Return what each task read and wrote, as names relative to the home, out of a run's results."""
     found = {}
     for task_id, names in ARGUMENTS.items():
@@ -38,7 +41,9 @@ def lineage_of(returned, inlets=None):
             given = [returned[name] for name in names]
             result = returned[task_id]
             for one in result if isinstance(result, list) else [result]:
-                read, written = datasets_of(task_id, given, one, (inlets or {}).get(task_id, ()))
+                read, written = datasets_of(
+                    task_id, given, one, (inlets or {}).get(task_id, ()), (outlets or {}).get(task_id, ())
+                )
                 before = found.get(task_id, (set(), set()))
                 found[task_id] = (before[0] | {_short(use) for use in read}, before[1] | {_short(use) for use in written})
     return found
@@ -51,8 +56,8 @@ def _short(use):
     return use.name
 
 
-def test_a_training_leads_from_raw_tables_to_bundles_and_to_what_judged_them(champion_home):
-    found = lineage_of(champion_home.run("training", AS_OF).returned)
+def test_a_training_leads_from_raw_tables_to_a_version_of_the_model_and_to_the_champion(champion_home):
+    found = lineage_of(champion_home.first_training.returned, outlets={"release": [CHAMPION]})
     raw = {f"raw/{table}" for table in ("schedule", "arrivals", "weather", "planes")}
     assert found["ingest"] == (set(), raw)
     assert found["validate"] == (raw, {"quarantine/weather"})
@@ -65,7 +70,13 @@ def test_a_training_leads_from_raw_tables_to_bundles_and_to_what_judged_them(cha
     assert all(name.startswith("bundles/") for name in bundles)
     assert found["evaluate"][0] >= features | bundles
     assert len(found["evaluate"][1]) == 2
-    assert found["gate"][1] == set()
+    assert found["gate"][1] == found["smoke_test"][1] == set()
+    assert found["register"][0] >= {
+        name for name in bundles if champion_home.first_training.returned["register"]["bundle_digest"] in name
+    }
+    assert found["register"][1] == {"flight_delays.model"}
+    assert "flight_delays.model" in found["release"][0]
+    assert found["release"][1] == {"flight_delays.champion"}
 
 
 def test_a_nights_predictions_come_from_features_and_a_version_of_the_model(champion_home):
