@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from at_once import at_once
 from evergreen.errors import PromotionConflictError, StoreUnavailableError
 from evergreen.observation import Action, Cause, NightDecision, Severity
+from evergreen.registry.alerts import AlertStore
 from evergreen.registry.database import Database
 from evergreen.registry.decisions import DecisionRecord, DecisionStore
 from evergreen.registry.nights import NightStore, decision_id
@@ -279,6 +280,25 @@ def test_a_day_released_many_times_at_once_is_released(settings):
     said = at_once(*[lambda: store.release_day("flights", date(2013, 5, 31), "operator", "fine")] * WRITERS)
     assert said == [None] * WRITERS
     assert store.set_aside("flights", moment) == {}
+
+
+def test_an_alert_that_many_would_send_at_once_is_begun_once_and_free_again_when_it_failed(settings):
+    words = {"fingerprint": "f", "level": "critical", "subject": "down", "lines": ("because",), "link": ""}
+
+    def begin():
+        return AlertStore(settings.database_url).begin("flights", "run:scoring", "target", **words)
+
+    store = AlertStore(settings.database_url)
+    for attempt in (1, 2):
+        [begun] = [each for each in at_once(*[begin] * WRITERS) if each is not None]
+        assert (begun.attempt, begun.lines) == (attempt, ("because",))
+        store.failed(begun, "ConnectionError")
+    [waiting] = store.waiting()
+    assert (waiting.attempt, waiting.error) == (2, "ConnectionError")
+    [begun] = [each for each in at_once(*[begin] * WRITERS) if each is not None]
+    store.record(begun)
+    assert store.waiting() == []
+    assert [said.sequence for said in store.list("flights")] == [1]
 
 
 def a_publication(number: int) -> OnlineInputsVersion:

@@ -178,8 +178,11 @@ class AwsStack:
         def state() -> str:
             return str(self.call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
 
-        wait_until(lambda: state() in ("success", "failed"), 120, f"{dag_id} has ended")
-        return state()
+        deadline = time.monotonic() + 150
+        while (found := state()) not in ("success", "failed"):
+            assert time.monotonic() < deadline, f"{dag_id} has not ended: {found}"
+            time.sleep(0.7)  # every look costs the API server, which the tasks need as well
+        return found
 
     def task(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
         """Return a task as Airflow's API tells of it."""
