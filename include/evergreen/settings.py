@@ -70,7 +70,7 @@ class Settings(BaseSettings):
     """Disk space in MiB for the gateway's answers that have not been shipped yet, of all workers on this machine."""
 
     hash_key: str = Field("", repr=False)
-    """Secret with which the gateway hashes personal fields; needed where a definition has `serving.personal.hash`."""
+    """Secret key of hashes, to be kept: needed for `serving.personal.hash`, and by all who take rows in after an erasure."""
 
     gateway_keys_file: str = ""
     """File of the keys that open the gateway, local, made by `evergreen key new`; empty means that it asks for none."""

@@ -107,14 +107,12 @@ def _show(console: Console, report: Report) -> None:
 
 
 def _table(console: Console, places: Sequence[ErasedPlace]) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for name in ("place", "files", "rows", "what becomes of it"):
-        table.add_column(name, justify="right" if name in ("files", "rows") else "left", no_wrap=True)
-    for place in places:
-        table.add_row(f"  {escape(place.place)}", f"{place.files:,}", f"{place.rows:,}", escape(place.became))
-    console.print(table)
+    lines = [("place", "files", "rows", "what becomes of it")]
+    lines += [(place.place, f"{place.files:,}", f"{place.rows:,}", place.became) for place in places]
+    widths = [max(len(line[column]) for line in lines) for column in range(3)]
+    for name, files, rows, became in lines:  # no table of rich's: it would cut names where nobody watches
+        text = f"  {name:<{widths[0]}}  {files:>{widths[1]}}  {rows:>{widths[2]}}  {became}"
+        console.print(text, markup=False)
 
 
 def _list(console: Console, word: str, names: Sequence[str]) -> None:

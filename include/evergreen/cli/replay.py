@@ -55,6 +55,7 @@ def _replay_verdict(record: DecisionRecord, settings: Settings, console: Console
     from evergreen.files import Files
     from evergreen.stages.gate import read_ruling
     from evergreen.stages.gate import replay as decide_again
+    from evergreen.tables.erased import read_notes
 
     definition = load_definition(settings.definitions_dir / record.model)
     files = Files.from_settings(settings)
@@ -67,6 +68,9 @@ def _replay_verdict(record: DecisionRecord, settings: Settings, console: Console
             remedy="find out who changed it, and restore it from a backup",
         )
     show_decision(console, record)
+    for note in read_notes(record.measurement_uri.rpartition("/")[0], files):
+        told = f"rows it was measured on were erased on {note.erased_at:%Y-%m-%d} by {note.actor}: it is decided again from its"
+        console.print(f"{told} measurement, which cannot be taken again", markup=False)
     again = decide_again(measured, read_ruling(definition, record, files).rules)
     if definition.digest("gate") != record.gate_digest:
         console.print("the thresholds in model.yaml have changed since; these are the ones of then")

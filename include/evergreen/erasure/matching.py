@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from evergreen.erasure.hashes import ErasureHash
     from evergreen.registry.erasures import Erasure
 
+MOST_ASKED = 500_000
+"""Answers kept, some hundred bytes each."""
+
 
 @dataclass(frozen=True)
 class Forgotten:
@@ -29,6 +32,8 @@ class Forgotten:
     values: tuple[tuple[tuple[str, ...], frozenset[str]], ...]
     """Columns, and the hashes of their values."""
     row_keys: frozenset[str]
+    _asked: dict[object, bool] = field(default_factory=dict, compare=False)
+    """Answers about keys and values, most of which stand in several tables."""
 
     @classmethod
     def of(cls, erasures: Iterable[Erasure], hasher: ErasureHash) -> Forgotten:
@@ -42,7 +47,21 @@ class Forgotten:
 
     def matches_key(self, text: str | None) -> bool:
         """Return whether a row's key is one of those."""
-        return bool(self.row_keys) and text is not None and self.hasher.of_row_key(text) in self.row_keys
+        if not self.row_keys or text is None:
+            return False
+        return self._once(text, lambda: self.hasher.of_row_key(text) in self.row_keys)
+
+    def matches_values(self, columns: tuple[str, ...], hashes: frozenset[str], texts: tuple[str, ...]) -> bool:
+        """Return whether the values of some columns, written, are those of one of them."""
+        return self._once((columns, texts), lambda: self.hasher.of_values(columns, texts) in hashes)
+
+    def _once(self, question: object, ask: Callable[[], bool]) -> bool:
+        known = self._asked.get(question)
+        if known is None:
+            if len(self._asked) >= MOST_ASKED:
+                self._asked.clear()
+            known = self._asked[question] = ask()
+        return known
 
 
 @dataclass(frozen=True)
@@ -83,9 +102,9 @@ class Match:
             found |= _each(rows.column(self.inputs).to_pylist(), self._by_inputs)
         return found
 
-    def _by_values(self, rows: pa.Table, columns: Sequence[str], hashes: frozenset[str]) -> NDArray[np.bool_]:
+    def _by_values(self, rows: pa.Table, columns: tuple[str, ...], hashes: frozenset[str]) -> NDArray[np.bool_]:
         written = [written_column(rows.column(name)) for name in columns]
-        return _each(list(zip(*written, strict=True)), lambda texts: self.who.hasher.of_values(columns, texts) in hashes)
+        return _each(list(zip(*written, strict=True)), lambda texts: self.who.matches_values(columns, hashes, texts))
 
     def _by_inputs(self, text: str | None) -> bool:
         fields = _fields(text)
