@@ -1,5 +1,6 @@
 """A person is erased from wherever rows are kept, stays erased, and nobody is told more than is true."""
 
+import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -14,10 +15,12 @@ from evergreen.errors import ErasedError, LandingError, RequestError, SettingsEr
 from evergreen.files import Files
 from evergreen.registry.erasures import ErasureStore
 from evergreen.registry.online_versions import OnlineVersionStore
-from evergreen.tables.addresses import online_uri, predictions_uri
+from evergreen.tables.addresses import features_uri, online_uri, predictions_uri
 from evergreen.tables.day_table import DayTable
 from evergreen.tables.erased import read_unless_erased
 from evergreen.tables.online_inputs import read_online_inputs
+from evergreen.tables.rows import read_rows
+from evergreen.tables.watched_rows import _read_features
 from forgotten_world import MARK, PERSON, a_world, answers, with_person
 from unit.stages.landing_case import definition, night, nth, rows
 
@@ -158,6 +161,28 @@ def test_what_rests_on_it_says_erased_and_not_damaged(world):
     kept = read_online_inputs(newest.uri, newest.digest, world.files)
     assert kept.entities["people"].to_pandas().to_dict("list") == {"id": ["other"], "mean": [2.0]}
     assert kept.as_of == night(nth(2))
+
+
+def test_an_old_snapshot_cannot_be_trained_from_and_says_why(world):
+    """The result that names it is named in the record, with its digest."""
+    snapshot = world.ingest(3)
+    validated = {"snapshot": snapshot.to_xcom(), "digest": "d" * 32}
+    world.files.write_bytes(f"{world.settings.results_uri}/taxi/validate/{'a' * 32}.json", json.dumps(validated).encode())
+    report = world.forget()
+    assert f"results/validate/{'a' * 32}.json, digest {'d' * 32}" in report.lost
+    with pytest.raises(ErasedError) as refused:
+        read_rows(world.definition, snapshot, "trips", world.files)
+    assert "erased on" in refused.value.what
+    assert "begin again from ingest" in refused.value.remedy
+    assert read_rows(world.definition, world.ingest(3), "trips", world.files).num_rows == 12
+
+
+def test_monitoring_reads_features_of_affected_days_as_they_are_now(world):
+    features = DayTable(features_uri(world.settings, "taxi", "f" * 32), world.files)
+    world.forget()
+    rows = _read_features(features, 0, [nth(1)], ["_key", "v"])
+    assert rows.column("_key").to_pylist() == [f"{nth(1)}-{number}" for number in range(4)]
+    assert _read_features(features, 0, [nth(0)], ["_key", "v"]).num_rows == 4
 
 
 def test_a_person_who_is_in_landing_files_alone_is_kept_out(tmp_path):
