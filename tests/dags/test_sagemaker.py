@@ -96,6 +96,19 @@ def world(tmp_path, monkeypatch):
     server.stop()
 
 
+class Instance:
+    """A task instance: what earlier tasks returned, and what this one keeps."""
+
+    def __init__(self, **returned):
+        self.returned, self.kept = returned, {}
+
+    def xcom_pull(self, task_ids, key="return_value"):
+        return self.returned[task_ids] if key == "return_value" else self.kept.get(key)
+
+    def xcom_push(self, key, value):
+        self.kept[key] = value
+
+
 def have_endpoint_say(url, probabilities):
     """Have moto's endpoint answer so from now on; to the same question it says the same for ever, unless it forgets."""
     from moto.sagemakerruntime.models import sagemakerruntime_backends
@@ -125,7 +138,7 @@ def waiting():
     found = SimpleNamespace()
     with pytest.raises(TaskDeferred) as caught:
         yield found
-    found.trigger, found.method, found.kwargs = caught.value.trigger, caught.value.method_name, caught.value.kwargs
+    found.trigger, found.method = caught.value.trigger, caught.value.method_name
 
 
 def test_the_task_waits_in_the_triggerer_and_looks_itself_when_it_is_woken(world):
@@ -135,14 +148,14 @@ def test_the_task_waits_in_the_triggerer_and_looks_itself_when_it_is_woken(world
 
     world.release()
     task = FollowChampion(task_id="endpoint", own_release="release")
-    context = {"ti": SimpleNamespace(xcom_pull=lambda task_ids: {"version": "1"})}
+    context = {"ti": Instance(release={"version": "1"})}
     with waiting() as first:
         task.execute(context)
     assert type(first.trigger).__name__ == "TimeDeltaTrigger"
     at_work = sagemaker_backends["123456789012"]["us-east-1"].endpoints[ENDPOINT]
     at_work.endpoint_status = "Creating"
     with waiting() as wait:
-        getattr(task, first.method)(context, None, **first.kwargs)
+        getattr(task, first.method)(context, None)
     at_work.endpoint_status = "InService"
     name, arguments = wait.trigger.serialize()
     assert (name.rpartition(".")[2], arguments["job_name"], arguments["job_type"]) == ("SageMakerTrigger", ENDPOINT, "endpoint")
@@ -154,10 +167,10 @@ def test_the_task_waits_in_the_triggerer_and_looks_itself_when_it_is_woken(world
     assert event.payload["status"] == "success"
     world.says([0.25])
     with pytest.raises(DeploymentError, match="not brought to the release") as caught:
-        getattr(task, wait.method)(context, event.payload, **wait.kwargs)
+        getattr(task, wait.method)(context, event.payload)
     assert "it says [0.25]" in caught.value.found
     world.says(world.told("1"))
-    found = getattr(task, wait.method)(context, event.payload, **wait.kwargs)
+    found = getattr(task, wait.method)(context, event.payload)
     assert (found["endpoint"], found["version"]) == (ENDPOINT, "1")
 
 
@@ -168,17 +181,40 @@ def test_what_the_trigger_says_counts_for_nothing(world):
     world.bring()
     world.release()
     task = FollowChampion(task_id="endpoint")
-    context = {"ti": None}
-    with waiting() as wait:
+    context = {"ti": Instance()}
+    with waiting():
         task.execute(context)
     # SageMaker went back to the configuration before, and is InService again: that is success to a waiter.
     before = world.sagemaker.list_endpoint_configs(SortBy="CreationTime", SortOrder="Ascending")["EndpointConfigs"][0]
     world.sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName=before["EndpointConfigName"])
     world.says(world.told("1"))
     with pytest.raises(DeploymentError, match="taken back") as caught:
-        task.look_again(context, {"status": "success"}, **wait.kwargs)
+        task.look_again(context, {"status": "success"})
     assert "SageMaker went back" in caught.value.found
     assert world.model.champion == "1"
+
+
+def test_a_transform_waits_in_the_triggerer_and_describes_its_job_itself(world, monkeypatch):
+    from moto.sagemaker.models import sagemaker_backends
+
+    from evergreen.connect.sagemaker import Transform
+
+    asked = {"input_uri": f"s3://{BUCKET}/asked", "output_uri": f"s3://{BUCKET}/said"}
+    monkeypatch.setattr("evergreen.connect.run.asked_for", asked.get)
+    world.release()
+    world.s3.put_object(Bucket=BUCKET, Key="asked/one.jsonl", Body=b'{"instances": [{"id": "a"}]}\n')
+    task, context = Transform(task_id="transform"), {"ti": Instance()}
+    with pytest.raises(DeploymentError, match="not complete"):
+        task.execute(context)
+    (job,) = sagemaker_backends["123456789012"]["us-east-1"].transform_jobs.values()
+    job.transform_job_status = "InProgress"
+    with waiting() as wait:
+        task.execute(context)
+    assert wait.trigger.serialize()[1]["job_name"] == job.transform_job_name
+    job.transform_job_status, job.failure_reason = "Failed", "AlgorithmError"
+    with pytest.raises(DeploymentError, match="did not complete") as caught:
+        task.look_again(context, {"status": "success"})  # what once was called a success (airflow#69042)
+    assert "AlgorithmError" in caught.value.found
 
 
 def test_a_transform_that_completed_without_its_answers_is_red(world, monkeypatch):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from evergreen.sagemaker.endpoint import EndpointAccess
 
 TASK_ID = "endpoint"
+_KEPT = "kept"
+"""Under this key a task keeps what it must know after a pause; another attempt forgets it, and need not know it."""
 _LOOKS_OF_A_WAIT = 10
 """SageMaker is looked at so often before the task looks itself: the provider's waiter knows not every end."""
 _SECONDS_BETWEEN = 30
@@ -41,13 +43,13 @@ class FollowChampion(BaseOperator):
 
     def execute(self, context: Any) -> Any:
         """Begin, or go on where an earlier attempt was killed."""
-        return self._go_on(context)
+        return self._go_on(context, {})
 
-    def look_again(self, context: Any, event: Any, asked: str, taken_back: str) -> Any:
+    def look_again(self, context: Any, event: Any) -> Any:
         """Go on after a pause; what the trigger says counts for nothing."""
-        return self._go_on(context, asked, taken_back)
+        return self._go_on(context, context["ti"].xcom_pull(task_ids=self.task_id, key=_KEPT) or {})
 
-    def _go_on(self, context: Any, asked: str = "", taken_back: str = "") -> Any:
+    def _go_on(self, context: Any, kept: dict[str, str]) -> Any:
         from evergreen.connect.endpoint_answers import difference
         from evergreen.connect.run import current_run
         from evergreen.sagemaker.bringing import Bringing, Brought
@@ -56,17 +58,14 @@ class FollowChampion(BaseOperator):
         own = context["ti"].xcom_pull(task_ids=self.own_release) if self.own_release else None
         version = own["version"] if isinstance(own, dict) else None
         check = partial(difference, run.definition, run.settings, _client(_section(run), "sagemaker-runtime"))
-        found = Bringing(run.definition, run.settings, _access(run), version, check).go_on(asked, taken_back)
+        found = Bringing(run.definition, run.settings, _access(run), version, check).go_on(**kept)
         if isinstance(found, Brought):
             return asdict(found)
         section = _section(run)
         trigger = _settled(section, "endpoint", section.endpoint) if found.until == "settled" else _later(found.seconds)
-        raise TaskDeferred(
-            trigger=trigger,
-            method_name="look_again",
-            kwargs={"asked": found.asked, "taken_back": found.taken_back},
-            timeout=2 * section.give_up_after,
-        )
+        # Not as arguments of the method: a run in this process forgets them.
+        context["ti"].xcom_push(key=_KEPT, value={"asked": found.asked, "taken_back": found.taken_back})
+        raise TaskDeferred(trigger=trigger, method_name="look_again", timeout=2 * section.give_up_after)
 
 
 class Transform(BaseOperator):
@@ -87,20 +86,19 @@ class Transform(BaseOperator):
         job = start(_client(section, "sagemaker"), _requests(section, model_name, input_uri, output_uri, inputs))
         if job["TransformJobStatus"] == DONE:
             return self._count(run, job, input_uri, output_uri)
-        raise TaskDeferred(
-            trigger=_settled(section, "transform", job["TransformJobName"], looks=480),
-            method_name="look_again",
-            kwargs={"job_name": job["TransformJobName"]},
-        )
+        context["ti"].xcom_push(key=_KEPT, value=job["TransformJobName"])
+        trigger = _settled(section, "transform", job["TransformJobName"], looks=480)
+        raise TaskDeferred(trigger=trigger, method_name="look_again")
 
-    def look_again(self, context: Any, event: Any, job_name: str) -> Any:
+    def look_again(self, context: Any, event: Any) -> Any:
         """Describe the job, and count its answers; what the trigger says counts for nothing."""
         from evergreen.connect.run import asked_for
         from evergreen.sagemaker.calls import call
 
         run, section = _run_and_section()
         client = _client(section, "sagemaker")
-        job = call("describe the job", client.describe_transform_job, TransformJobName=job_name)
+        name = context["ti"].xcom_pull(task_ids=self.task_id, key=_KEPT)
+        job = call("describe the job", client.describe_transform_job, TransformJobName=name)
         return self._count(run, job, str(asked_for("input_uri")), str(asked_for("output_uri")))
 
     def _count(self, run: Run, job: dict[str, Any], input_uri: str, output_uri: str) -> dict[str, Any]:
