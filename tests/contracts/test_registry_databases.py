@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +19,7 @@ from evergreen.observation import Action, Cause, NightDecision, Severity
 from evergreen.registry.alerts import AlertStore
 from evergreen.registry.database import Database
 from evergreen.registry.decisions import DecisionRecord, DecisionStore
+from evergreen.registry.erasures import Erasure, ErasureStep, ErasureStore
 from evergreen.registry.nights import NightStore, decision_id
 from evergreen.registry.online_versions import OnlineInputsVersion, OnlineVersionStore
 from evergreen.registry.releases import ReleaseRegistry
@@ -540,3 +542,20 @@ def test_no_answer_may_be_tried_again_and_tells_no_password(tmp_path):
         DecisionStore(url).latest("flights")
     assert caught.value.retryable
     assert "secret" not in str(caught.value)
+
+
+def test_an_erasure_is_recorded_once_however_many_ask_for_it_and_its_steps_one_after_the_other(settings):
+    store, now = ErasureStore(settings.database_url), datetime.now(UTC)
+    wanted = Erasure(model="m", columns=("id",), hashes=("a",), hash_key_id="k", actor="anna", reason="17", begun_at=now)
+    both = [wanted.model_copy(update={"actor": "bo", "row_keys": frozenset({"1", key})}) for key in ("2", "3")]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(store.begin, both))
+    step = ErasureStep(erasure_id=wanted.id, complete=False, places=(), lost=("x",), actor="bo", noted_at=now)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(store.note, [step] * 8))
+    with store.turn("m"):  # held while the log of a table is changed
+        pass
+    (found,) = store.of_model("m")
+    assert (found.id, found.actor, found.row_keys) == (wanted.id, "bo", {"1", "2", "3"})
+    assert [each.sequence for each in store.steps(found.id)] == list(range(1, 9))
+    assert store.of_model("other") == []

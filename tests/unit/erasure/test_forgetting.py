@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -383,6 +384,20 @@ class TestAtOnce:
         assert world.served.shipped("gateway") == 8
         assert not world.served.append(answers(PERSON), sender="gateway", number=8)
         assert world.holding() == []
+
+    def test_two_erasures_of_the_same_day_take_both_out_and_nobody_else(self, world):
+        """Whoever loses a race leaves a file that no version has; it goes once it is old enough to be nobody's."""
+        words = (f"id={PERSON}", f"id={nth(1)}-0")
+        others = ids(world) - {PERSON, f"{nth(1)}-0"}
+        with ThreadPoolExecutor(2) as pool:
+            reports = list(pool.map(world.forget, words))
+        assert ids(world) == ids(world, "ends") == others
+        assert all(report.done for report in reports)
+        for path in Path(world.root).rglob("*.parquet"):
+            _age(path)
+        assert [report.complete for report in forget_again(world.definition, world.settings, actor="bo")] == [True, True]
+        assert world.holding() == world.holding(f"{nth(1)}-0") == []
+        assert ids(world) == others
 
     def test_rows_that_keep_coming_end_in_an_error_that_says_what_to_do(self, world, monkeypatch):
         leave_out = DayTable.leave_out
