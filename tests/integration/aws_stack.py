@@ -178,7 +178,7 @@ class AwsStack:
         def state() -> str:
             return str(self.call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
 
-        deadline = time.monotonic() + 150
+        deadline = time.monotonic() + 240
         while (found := state()) not in ("success", "failed"):
             assert time.monotonic() < deadline, f"{dag_id} has not ended: {found}"
             time.sleep(0.7)  # every look costs the API server, which the tasks need as well

@@ -22,6 +22,8 @@ from event_stack import wait_until
 from integration.aws_stack import LOG_GROUP, AwsStack, LineageServer, aws_client, aws_server
 from integration.guide_settings import settings_in
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
 ROOT = Path(__file__).parents[2]
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:shop"
 ALERTS = f"""
