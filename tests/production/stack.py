@@ -17,6 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 from ceph_gateway import CephGateway
 from event_stack import answers, wait_until
 from evergreen.cli.airflow_api import AirflowApi
@@ -122,13 +124,12 @@ class ProductionStack:
             process = self._processes.pop(name, None)
         if process is not None:
             _end(process, kind)
+            self._kill_all_of(name)
 
     def kill(self, name: str) -> None:
-        """Kill a process with all its children, as the kernel does when memory is short; the supervisor starts it again."""
+        """Kill a process and all that it has started, as the end of a container does; the supervisor starts it again."""
         with self._lock:
-            process = self._processes[name]
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+            self._kill_all_of(name)
 
     def restart(self, name: str, seconds_down: float) -> None:
         """Take a server away for a while."""
@@ -140,6 +141,14 @@ class ProductionStack:
         self.stop(name, signal.SIGINT if name == "postgres" else signal.SIGTERM)
         time.sleep(seconds_down)
         self.start(name)
+
+    def _kill_all_of(self, name: str) -> None:
+        """Kill whatever has a service's folder in its environment: tasks and servers leave their parents' groups."""
+        mark = str(self.home / name)
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get("TMPDIR") == mark:
+                    process.kill()
 
     def _supervise(self) -> None:
         while not self._ending.wait(1.0):
