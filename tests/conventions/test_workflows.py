@@ -52,7 +52,7 @@ def test_expressions_read_what_there_is(workflow):
 def test_every_make_target_and_script_that_is_called_is_there(workflow):
     for command in commands(workflow):
         assert set(re.findall(r"\bmake ([a-z]+)", command)) <= TARGETS, command
-        for runner, script in re.findall(r"(python3? )?(?:\bmain/)?(?<![\w])(\.(?:ci|github)/[\w.-]+)", command):
+        for runner, script in re.findall(r"(python )?(?:\bmain/)?(?<![\w])(\.(?:ci|github)/[\w.-]+)", command):
             assert runner or (ROOT / script).stat().st_mode & 0o111, script
             assert (ROOT / script).is_file(), script
 
