@@ -73,6 +73,7 @@ def _of_spools(model: str, settings: Settings) -> list[str]:
             "they are, and are left out then (within about a minute while the gateway runs)."
         )
     remarks.append(
-        "Gateways elsewhere: what they have not shipped yet is left out when they ship it; look there for *.damaged."
+        "Gateways elsewhere: what they have not shipped is left out when they ship it; look there for *.damaged. Inputs of the "
+        f"release they answer by are replaced within seconds, those of earlier ones not: remove gateway/cache/{model}/online."
     )
     return remarks

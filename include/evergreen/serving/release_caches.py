@@ -48,7 +48,8 @@ class ReleaseCaches:
     def remember(self, known: KnownRelease) -> None:
         """Write down what is live, and drop the bytes of what has not been for a while."""
         model = known.champion.model
-        recent = [known, *(other for other in self._recent.get(model, ()) if other != known)][:_KEPT]
+        # Of one release the newest inputs alone: rows that were erased since must not stay on this disk.
+        recent = [known, *(other for other in self._recent.get(model, ()) if other.champion != known.champion)][:_KEPT]
         self._recent[model] = recent
         cache = self.of(model)
         cache.remember(known)
