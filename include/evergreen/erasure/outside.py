@@ -56,6 +56,11 @@ def _of_sources(definition: ModelDefinition) -> list[str]:
     queried = [name for name, table in definition.data.tables.items() if table.sql is not None]
     if queried:
         remarks.append(f"Database of {', '.join(queried)}: it is read, not changed. Delete the rows there by its own means.")
+    if definition.release.sagemaker is not None:
+        remarks.append(
+            "SageMaker: packages hold copies of the gateway's inputs, endpoints and batch jobs what they were asked and answered. "
+            "They are not searched. Bring a new package, then remove the older ones and that data by SageMaker's and S3's means."
+        )
     if definition.scoring.sql is not None:
         remarks.append("Database of scoring.sql: the predictions written there stay. Delete them there by its own means.")
     return remarks
