@@ -58,8 +58,8 @@ def _of_sources(definition: ModelDefinition) -> list[str]:
         remarks.append(f"Database of {', '.join(queried)}: it is read, not changed. Delete the rows there by its own means.")
     if definition.release.sagemaker is not None:
         remarks.append(
-            "SageMaker: packages hold copies of the gateway's inputs, endpoints and batch jobs what they were asked and answered. "
-            "They are not searched. Bring a new package, then remove the older ones and that data by SageMaker's and S3's means."
+            "SageMaker: packages hold copies of the gateway's inputs, endpoints and batch jobs what they were asked and said. "
+            "They are not searched. Bring a new package, then remove the older ones and that data by their means."
         )
     if definition.scoring.sql is not None:
         remarks.append("Database of scoring.sql: the predictions written there stay. Delete them there by its own means.")
