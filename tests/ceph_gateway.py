@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from free_ports import free_port
+from started import Started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,7 +67,7 @@ def missing_programs() -> list[str]:
     return [name for name in PROGRAMS if shutil.which(name) is None]
 
 
-class CephGateway:
+class CephGateway(Started):
     """A running gateway. Use as a context manager; `restart` kills the gateway alone, and what it keeps stays."""
 
     access_key, secret_key = "evergreen", "evergreen-secret"
@@ -78,17 +79,6 @@ class CephGateway:
         self.url = f"http://127.0.0.1:{self.port}"
         self._conf = self.root / "ceph.conf"
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-
-    def __enter__(self) -> CephGateway:
-        try:
-            self._start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Stop what was started, each process by its own id."""

@@ -31,6 +31,7 @@ from evergreen.results import ChampionVersion, Outcome
 from evergreen.settings import Settings
 from free_ports import free_port
 from released_models import Nowhere
+from started import Started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,7 +116,7 @@ def postgresql_server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class EventStack:
+class EventStack(Started):
     """A running stack. Use as a context manager."""
 
     def __init__(self, *, sweep: str = "2m", hidden_for: str = "20s", orphans_checked_every: int = 300) -> None:
@@ -129,17 +130,6 @@ class EventStack:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.retried = 0
         self._exits = ExitStack()
-
-    def __enter__(self) -> EventStack:
-        try:
-            self._start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Stop what was started, each process by its own id."""

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from event_stack import answers, wait_until
 from evergreen.cli.stack.health import loopback_session, warm_up_airflow
 from free_ports import free_ports
+from started import Started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -96,7 +97,7 @@ class LineageServer:
         return [event for event in self.events if event.get("job", {}).get("name") == job and event["eventType"] == kind]
 
 
-class AwsStack:
+class AwsStack(Started):
     """A running stack. Use as a context manager."""
 
     def __init__(self, aws_url: str, *, dags: Mapping[str, str], settings: Mapping[str, str]) -> None:
@@ -109,15 +110,8 @@ class AwsStack:
         self.session = loopback_session()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def __enter__(self) -> AwsStack:
-        try:
-            self._start()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
+        """Stop what was started, each process by its own id."""
         self.stop(*self.processes)
         if not os.environ.get("KEEP_AWS_STACK"):
             shutil.rmtree(self.home, ignore_errors=True)

@@ -25,6 +25,7 @@ from evergreen.cli.airflow_api import AirflowApi
 from evergreen.cli.stack.health import airflow_problems, loopback_session, warm_up_airflow
 from free_ports import free_port
 from production.compose_environment import ComposeFile
+from started import Started
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,7 @@ SERVERS = ("postgres", "redis", "mlflow", "gateway")
 LIMIT_SECONDS = 300.0
 
 
-class ProductionStack:
+class ProductionStack(Started):
     """PostgreSQL, Redis, Ceph's S3, MLflow with users, Airflow on Celery with two workers, and the gateway.
 
     Args:
@@ -64,17 +65,6 @@ class ProductionStack:
         self._supervisor = threading.Thread(target=self._supervise, daemon=True)
 
     # --- life ------------------------------------------------------------------------------------------------------------
-
-    def __enter__(self) -> ProductionStack:
-        try:
-            self._start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Stop what was started, each process by its own id."""
