@@ -5,14 +5,15 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, CronTriggerTimetable, Param, chain
 
 from evergreen.connect.bundled_definitions import read_definitions_beside
-from evergreen.connect.maintenance_tasks import clear, models
+from evergreen.connect.maintenance_tasks import clear, erase_again, fail_if_any_did, models
 from evergreen.definitions.retention import KINDS
 
 read_definitions_beside(__file__)
 
 DOC = """\
-Every Sunday at noon UTC, for each model and each kind of what is kept: find what is older than the model's `retention` and what
-no registered version, no younger decision and no remaining result rests on, write its names down below
+Every Sunday at noon UTC, for each model: **erase_again** takes out what runs that were going on during an `evergreen forget`
+have brought back since. Then, for each kind of what is kept: find what is older than the model's `retention` and what no
+registered version, no younger decision and no remaining result rests on, write its names down below
 `artifacts/<model>/maintenance/`, and remove it. The landing zone is never touched.
 
 Trigger it with **dry_run** to have every file named in the tasks' logs, with its size, and none removed."""
@@ -39,4 +40,7 @@ with DAG(
     },
 ) as dag:
     named = models()
-    chain(named, *(clear.override(task_id=f"clear_{kind}").partial(kind=kind).expand(model=named) for kind in KINDS))
+    erased = erase_again.expand(model=named)
+    cleared = [clear.override(task_id=f"clear_{kind}").partial(kind=kind).expand(model=named) for kind in KINDS]
+    chain(named, erased, *cleared)
+    [named, erased, *cleared] >> fail_if_any_did()

@@ -65,16 +65,19 @@ def test_the_sweep_is_one_for_all_models_and_never_two_at_once(dags):
 
 def test_maintenance_goes_through_the_kinds_in_order_for_each_model_and_waits_for_a_person_to_switch_it_on(dags):
     dag = dags[MAINTENANCE]
-    order = ["models", *(f"clear_{kind}" for kind in ("results", "candidates", "inputs", "tables", "nights", "pages"))]
+    kinds = (f"clear_{kind}" for kind in ("results", "candidates", "inputs", "tables", "nights", "pages"))
+    order, last = ["models", "erase_again", *kinds], "fail_if_any_did"
     followed = {task.task_id: set(task.downstream_task_ids) for task in dag.tasks}
     assert followed == {
-        "models": set(order[1:]),
-        **{name: set(order[place + 2 : place + 3]) for place, name in enumerate(order[1:])},
+        "models": {*order[1:], last},
+        **{name: {*order[place + 2 : place + 3], last} for place, name in enumerate(order[1:])},
+        last: set(),
     }
+    assert dag.get_task(last).trigger_rule == "one_failed"
     assert (dag.max_active_runs, dag.catchup) == (1, False)
     assert "0 12 * * 0" in str(dag.timetable)
     assert dag.params["dry_run"] is False
-    for name in order[1:]:
+    for name in order[2:]:
         # What fails for one model, or one kind, keeps nothing else from being done.
         assert dag.get_task(name).trigger_rule == "all_done"
         assert dag.get_task(name).is_mapped
