@@ -22,6 +22,7 @@ for image in airflow mlflow; do
 done
 "$uv" build --quiet --wheel --no-build-isolation --python "$root/.venv/bin/python" --out-dir "$work/dist" "$root"
 "$uv" pip install --quiet --python "$work/airflow/bin/python" --no-deps --reinstall --compile-bytecode "$work"/dist/*.whl
+cp "$root/requirements.lock" "$work"/airflow/lib/python3.11/   # as the image does: a bundle names the lock it was made with
 
 AIRFLOW_VENV="$work/airflow" MLFLOW_VENV="$work/mlflow" \
     "$root/.venv/bin/python" -m pytest -p no:cacheprovider -n 0 -s "$root/tests/production" "$@"
