@@ -7,12 +7,39 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ceph_gateway import missing_programs
+from evergreen.definitions import read_definitions
 from evergreen.settings import Settings
 from production.stack import ROOT, ProductionStack
+from production.what_was_decided import computed, decided
+
+MODEL = "flight_delays"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was decided and computed up to a moment."""
+
+    decided: dict[str, list[dict[str, Any]]]
+    computed: dict[str, dict[str, str]]
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Outcome":
+        definition = read_definitions(ROOT / "include" / "models", [MODEL]).sound[MODEL]
+        return cls(decided(settings), computed(settings, definition))
+
+
+@dataclass(frozen=True)
+class Told:
+    """A demo that has ended."""
+
+    seconds: float
+    outcome: Outcome
+    started_again: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -20,26 +47,25 @@ class Embedded:
     """A home in which everything ran on the embedded default."""
 
     home: Path
-    demo_seconds: float
+    told: Told
 
     @property
     def settings(self) -> Settings:
         return Settings(home=self.home)
 
-    def evergreen(self, *arguments: str) -> float:
-        """Run a command of the CLI; return how many seconds it took."""
-        began = time.monotonic()
+    def evergreen(self, *arguments: str) -> None:
+        """Run a command of the CLI."""
         _run([*arguments], {"EVERGREEN_HOME": str(self.home)})
-        return time.monotonic() - began
 
 
 @pytest.fixture(scope="session")
 def embedded(tmp_path_factory) -> Embedded:
-    """The demo, told on the embedded default."""
+    """The demo, told on the embedded default; its seconds are those of the whole command, with start and stop."""
     home = tmp_path_factory.mktemp("embedded")
     began = time.monotonic()
     _run(["demo", "--down"], {"EVERGREEN_HOME": str(home)})
-    return Embedded(home, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return Embedded(home, Told(seconds, Outcome.of(Settings(home=home)), {}))
 
 
 @pytest.fixture(scope="session")
@@ -58,24 +84,25 @@ def production() -> Iterator[ProductionStack]:
 
 
 @pytest.fixture(scope="session")
-def told(production) -> float:
-    """The demo, told on the production stack: how many seconds it took."""
+def production_settings(production) -> Settings:
+    """The settings of its workers, as this process needs them."""
+    variables = production.environment("worker-light")
+    names = ("DATABASE_URL", "LANDING_URI", "TABLES_URI", "ARTIFACTS_URI", "REPORTS_URI", "RESULTS_URI", "S3_ENDPOINT_URL")
+    return Settings(**{name.lower(): variables[f"EVERGREEN_{name}"] for name in names})
+
+
+@pytest.fixture(scope="session")
+def told(production, production_settings) -> Told:
+    """The demo, told on the production stack."""
     began = time.monotonic()
     said = production.evergreen(
         *("demo", "--airflow-url", production.urls["airflow"], "--gateway-url", production.urls["gateway"]),
         EVERGREEN_AIRFLOW_PASSWORD=production.secrets["AIRFLOW_ADMIN_PASSWORD"],
         EVERGREEN_GATEWAY_KEY=production.new_key(),
     )
+    seconds = time.monotonic() - began
     print(said)
-    return time.monotonic() - began
-
-
-@pytest.fixture(scope="session")
-def production_settings(production) -> Settings:
-    """The settings of its workers, as this process needs them."""
-    variables = production.environment("worker-light")
-    names = ("DATABASE_URL", "LANDING_URI", "TABLES_URI", "ARTIFACTS_URI", "REPORTS_URI", "RESULTS_URI", "S3_ENDPOINT_URL")
-    return Settings(**{name.lower(): variables[f"EVERGREEN_{name}"] for name in names})
+    return Told(seconds, Outcome.of(production_settings), dict(production.restarts))
 
 
 def _run(arguments: list[str], variables: dict[str, str]) -> None:

@@ -83,7 +83,7 @@ class ProductionStack(Started):
         self.start("redis")
         self._run("airflow", ["python", "-c", *self.compose.command("buckets")], environment=self.environment("buckets"))
         self.start("mlflow")
-        wait_until(lambda: answers(self.session, f"{self.urls['mlflow']}/health"), LIMIT_SECONDS, "MLflow answers")
+        self.wait_for_mlflow()
         self._run("mlflow", ["python", str(DOCKER / "mlflow_users.py")], environment=self.environment("mlflow-users"))
         self._run("airflow", self.compose.command("migrate"), environment=self.environment("migrate"))
         began = time.time()
@@ -107,6 +107,10 @@ class ProductionStack(Started):
                 lambda: subprocess.run(ready, capture_output=True, check=False).returncode == 0, 60, "PostgreSQL answers"
             )
 
+    def wait_for_mlflow(self) -> None:
+        """Wait until MLflow's server answers."""
+        wait_until(lambda: answers(self.session, f"{self.urls['mlflow']}/health"), LIMIT_SECONDS, "MLflow answers")
+
     def stop(self, name: str, kind: signal.Signals = signal.SIGTERM) -> None:
         """Stop a process with all its children; it stays down until `start`."""
         with self._lock:
@@ -114,12 +118,11 @@ class ProductionStack(Started):
             process = self._processes.pop(name, None)
         if process is not None:
             _end(process, kind)
-            self._kill_all_of(name)
 
     def kill(self, name: str) -> None:
         """Kill a process and all that it has started, as the end of a container does; the supervisor starts it again."""
         with self._lock:
-            self._kill_all_of(name)
+            _kill_tree(self._processes[name].pid)
 
     def restart(self, name: str, seconds_down: float) -> None:
         """Take a server away for a while."""
@@ -131,14 +134,6 @@ class ProductionStack(Started):
         self.stop(name, signal.SIGINT if name == "postgres" else signal.SIGTERM)
         time.sleep(seconds_down)
         self.start(name)
-
-    def _kill_all_of(self, name: str) -> None:
-        """Kill whatever has a service's folder in its environment: tasks and servers leave their parents' groups."""
-        mark = str(self.home / name)
-        for process in psutil.process_iter():
-            with suppress(psutil.Error):
-                if process.environ().get("TMPDIR") == mark:
-                    process.kill()
 
     def _supervise(self) -> None:
         while not self._ending.wait(1.0):
@@ -306,12 +301,28 @@ class ProductionStack(Started):
 
 
 def _end(process: subprocess.Popen[bytes], kind: signal.Signals) -> None:
+    """Ask a process to end, and kill what is left of it: servers and tasks leave their parents' groups."""
+    started = _tree(process.pid)
     try:
-        os.killpg(process.pid, kind)
+        process.send_signal(kind)
         process.wait(30)
-    except ProcessLookupError:
-        pass
     except subprocess.TimeoutExpired:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait(10)
+    for each in started:
+        with suppress(psutil.Error):
+            each.kill()
+
+
+def _kill_tree(pid: int) -> None:
+    # Parents first: a supervisor that lives on would tell Airflow that its task has failed.
+    for each in _tree(pid):
+        with suppress(psutil.Error):
+            each.kill()
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        root = psutil.Process(pid)
+        return [root, *root.children(recursive=True)]
+    return []

@@ -6,9 +6,7 @@ import time
 import pytest
 
 from evergreen.cli.follow import start_run
-from evergreen.definitions import read_definitions
-from production.stack import ROOT
-from production.what_was_decided import computed, decided
+from production.conftest import Outcome
 
 MODEL, NIGHT = "flight_delays", "2013-05-20"
 RUN_LIMIT_SECONDS = 2400
@@ -92,8 +90,7 @@ def test_a_disturbed_night_decides_what_a_quiet_one_does(told, undisturbed, prod
         ],
     )
     print(f"  started again by the supervisor: {dict(production.restarts)}")
-    there, here = decided(production_settings), decided(undisturbed.settings)
-    for name, rows in here.items():
-        assert there[name] == rows, name
-    definition = read_definitions(ROOT / "include" / "models", [MODEL]).sound[MODEL]
-    assert computed(production_settings, definition) == computed(undisturbed.settings, definition)
+    there, here = Outcome.of(production_settings), Outcome.of(undisturbed.settings)
+    for name, rows in here.decided.items():
+        assert there.decided[name] == rows, name
+    assert there.computed == here.computed
