@@ -1,7 +1,14 @@
-"""What a stack has decided and computed, without what may differ: addresses, moments of recording, MLflow's own ids."""
+"""What a stack has decided and computed, without what differs between any two runs.
+
+That is: addresses, moments of recording, MLflow's own ids; measured times, such as those of the serving budget; and the ids and
+digests of what holds such times. Everything else has to be the same, to the last bit.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, text
@@ -11,19 +18,22 @@ from evergreen.tables.addresses import labels_uri, predictions_uri, raw_uri
 from evergreen.tables.day_table import DayTable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from evergreen.definitions import ModelDefinition
     from evergreen.settings import Settings
 
 DECISIONS = (
-    "id, as_of, outcome, reasons, challenger_name, challenger_digest, champion_version, champion_digest, holdout_digest,"
-    " measurement_digest, gate_digest, rows_needed"
+    "as_of, outcome, reasons, challenger_name, challenger_digest, champion_version, champion_digest, holdout_digest,"
+    " gate_digest, rows_needed"
 )
 NIGHTS = (
-    "id, as_of, revision, release_version, bundle_digest, cause, action, severity, reasons, alarms, faulty_days, probed,"
-    " starts_training, new_rows, diagnosis_digest, probe_digest, policy_digest, past_digest"
+    "as_of, revision, release_version, bundle_digest, cause, action, severity, reasons, alarms, faulty_days, probed,"
+    " starts_training, new_rows, probe_digest, policy_digest"
 )
-VERSIONS = "version, bundle_digest, decision_id, features_source_digest"
-RELEASES = "generation, action, version, previous_version, decision_id, rollout, reason"
+VERSIONS = "version, bundle_digest, features_source_digest"
+RELEASES = "generation, action, version, previous_version, rollout, reason"
+_MILLISECONDS = re.compile(r"\b[\d.]+(?= ms of )")
 
 
 def decided(settings: Settings) -> dict[str, list[dict[str, Any]]]:
@@ -63,17 +73,29 @@ def computed(settings: Settings, definition: ModelDefinition) -> dict[str, dict[
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
     """One spelling for what PostgreSQL returns as JSON, booleans and moments, and SQLite as text and numbers."""
-    import json
-    from datetime import UTC, datetime
+    return {name: _SPELLINGS[name](value) if name in _SPELLINGS else value for name, value in row.items()}
 
-    plain: dict[str, Any] = {}
-    for name, value in row.items():
-        if name == "as_of":
-            moment = datetime.fromisoformat(str(value))
-            value = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
-        elif name in ("reasons", "alarms", "faulty_days") and isinstance(value, str):
-            value = json.loads(value)
-        elif name in ("probed", "starts_training"):
-            value = bool(value)
-        plain[name] = value
-    return plain
+
+def _moment(value: object) -> str:
+    moment = datetime.fromisoformat(str(value))
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+
+
+def _listed(value: object) -> object:
+    text_of_it = value if isinstance(value, str) else json.dumps(value)
+    return json.loads(_without_times(text_of_it))
+
+
+def _without_times(value: object) -> str:
+    return _MILLISECONDS.sub("0", str(value))
+
+
+_SPELLINGS: dict[str, Callable[[object], object]] = {
+    "as_of": _moment,
+    "reasons": _listed,
+    "alarms": _listed,
+    "faulty_days": _listed,
+    "reason": _without_times,
+    "probed": bool,
+    "starts_training": bool,
+}
