@@ -26,7 +26,7 @@ IMAGE_LOCK := $(BIN)/uv pip compile --python-version 3.11 --constraint requireme
 .PHONY: help setup dev demo up down test lint format bench lock images images-test production-test clean distclean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## Install everything that runs, versions and hashes as locked
 
