@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, text
 
+from evergreen.digests import digest_table
 from evergreen.files import Files, join_uri
 from evergreen.tables.addresses import labels_uri, predictions_uri, raw_uri
 from evergreen.tables.day_table import DayTable
+from evergreen.tables.predictions import FEATURES_URI
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,16 +61,23 @@ def decided(settings: Settings) -> dict[str, list[dict[str, Any]]]:
 
 
 def computed(settings: Settings, definition: ModelDefinition) -> dict[str, dict[str, str]]:
-    """Return the content digest of every day of every table, by table."""
+    """Return the content digest of every day of every table, by table; of predictions without where their features are."""
     files = Files.from_settings(settings)
     places = {name: raw_uri(settings, definition.name, name) for name in definition.data.tables}
     places["labels"] = labels_uri(settings, definition.name)
-    places["predictions"] = predictions_uri(settings, definition.name)
     features = join_uri(settings.tables_uri, definition.name, "features")
     below = {info.uri.removeprefix(features).strip("/").partition("/")[0] for info in files.list(features)}
     places |= {f"features {name}": join_uri(features, name) for name in below}
     found = {name: DayTable(uri, files).partitions() for name, uri in places.items()}
-    return {name: {str(day): one.digest for day, one in days.items()} for name, days in found.items()}
+    digests = {name: {str(day): one.digest for day, one in days.items()} for name, days in found.items()}
+    return {**digests, "predictions": _predictions(DayTable(predictions_uri(settings, definition.name), files))}
+
+
+def _predictions(table: DayTable) -> dict[str, str]:
+    version = table.version()
+    assert version is not None, f"nothing was scored: {table.uri}"
+    days = table.partitions(version)
+    return {str(day): digest_table(table.read(version, days=[day]).drop_columns([FEATURES_URI, "_digest"])) for day in days}
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
