@@ -85,6 +85,17 @@ def ceph_endpoint(ceph_gateway, s3_credentials):
     return ceph_gateway.url
 
 
+@pytest.fixture(scope="module")
+def aws(s3_credentials):
+    """SageMaker as moto plays it, in this process, with what moto leaves out."""
+    from moto_server import moto_server
+    from sagemaker_world import fill_in
+
+    with pytest.MonkeyPatch.context() as patch, moto_server() as url:
+        fill_in(patch)
+        yield url
+
+
 @pytest.fixture(params=["local", "moto", "ceph"])
 def store(request, tmp_path):
     if request.param == "local":

@@ -2,20 +2,18 @@
 
 import json
 import tarfile
-import urllib.request
 import uuid
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from evergreen.errors import DeploymentError
 from evergreen.registry.releases import ReleaseRegistry
 from evergreen.sagemaker.bringing import Pause
-from free_ports import free_port
+from moto_server import forget_all
 from released_models import MODEL
-from sagemaker_world import BUCKET, ENDPOINT, SECTION, SageMakerWorld, a_plan, client, fill_in
+from sagemaker_world import BUCKET, ENDPOINT, SECTION, SageMakerWorld, a_plan, client
 
 STEPS = [{"share": 0.1, "hold": "1m", "min_requests": 50}, {"share": 0.5, "hold": "1m", "min_requests": 50}]
 CANARY = a_plan("canary", trial={"steps": STEPS, "limits": {"max_failure_share": 0.01}})
@@ -25,23 +23,13 @@ class Killed(BaseException):
     """What no error handling hears of."""
 
 
-@pytest.fixture(scope="module")
-def aws(s3_credentials):
-    with pytest.MonkeyPatch.context() as patch:
-        fill_in(patch)
-        server = ThreadedMotoServer("127.0.0.1", free_port(), verbose=False)
-        server.start()
-        yield f"http://127.0.0.1:{server._port}"
-        server.stop()
-
-
 @pytest.fixture
 def world(aws, tmp_path):
     """A world whose endpoint is not there yet."""
     client("s3", aws).create_bucket(Bucket=BUCKET)
     found = SageMakerWorld(tmp_path, aws)
     yield found
-    urllib.request.urlopen(urllib.request.Request(f"{aws}/moto-api/reset", method="POST"), timeout=10).close()
+    forget_all(aws)
 
 
 def champion_of(world):

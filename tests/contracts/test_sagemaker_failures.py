@@ -4,26 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 from botocore.stub import Stubber
-from moto.server import ThreadedMotoServer
 
 from evergreen.errors import DataError, DeploymentError, StoreUnavailableError
 from evergreen.registry.releases import ReleaseRegistry
 from evergreen.sagemaker.transform import count_answers, require_completed, rows_asked, start, transform_request
-from free_ports import free_port
 from released_models import MODEL
-from sagemaker_world import BUCKET, ENDPOINT, SECTION, SageMakerWorld, client, fill_in
+from sagemaker_world import BUCKET, ENDPOINT, SECTION, SageMakerWorld, client
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012"
-
-
-@pytest.fixture(scope="module")
-def aws(s3_credentials):
-    with pytest.MonkeyPatch.context() as patch:
-        fill_in(patch)
-        server = ThreadedMotoServer("127.0.0.1", free_port(), verbose=False)
-        server.start()
-        yield f"http://127.0.0.1:{server._port}"
-        server.stop()
 
 
 @pytest.fixture(scope="module")

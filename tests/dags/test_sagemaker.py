@@ -12,12 +12,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from evergreen.connect.run import Run
 from evergreen.errors import DeploymentError
 from evergreen.registry.releases import ReleaseRegistry
-from free_ports import free_port
+from moto_server import moto_server
 from released_models import MODEL, Nowhere
 from sagemaker_world import BUCKET, ENDPOINT, SageMakerWorld, a_plan, client, fill_in
 
@@ -70,30 +69,32 @@ def test_neither_the_amazon_provider_nor_boto_is_imported_to_parse_it():
 
 
 @pytest.fixture
-def world(tmp_path, monkeypatch):
-    """A release, moto's SageMaker, and a run of the model's DAG that knows both."""
+def aws(monkeypatch):
+    """SageMaker as moto plays it, with what moto leaves out, and Airflow's connection to it."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "AWS_PROFILE", "AWS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     fill_in(monkeypatch)
-    server = ThreadedMotoServer("127.0.0.1", free_port(), verbose=False)
-    server.start()
-    url = f"http://127.0.0.1:{server._port}"
-    extra = {"region_name": "us-east-1", "endpoint_url": url}
-    connection = {"conn_type": "aws", "login": "x", "password": "x", "extra": extra}
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
-    urllib.request.urlopen(urllib.request.Request(f"{url}/moto-api/reset", method="POST"), timeout=10).close()
-    client("s3", url).create_bucket(Bucket=BUCKET)
-    found = SageMakerWorld(tmp_path, url)
-    found.says = partial(have_endpoint_say, url)
+    with moto_server() as url:
+        extra = {"region_name": "us-east-1", "endpoint_url": url}
+        connection = {"conn_type": "aws", "login": "x", "password": "x", "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+        yield url
+
+
+@pytest.fixture
+def world(aws, tmp_path, monkeypatch):
+    """A model of releases, a bucket for its packages, and a run of the model's DAG that knows both."""
+    client("s3", aws).create_bucket(Bucket=BUCKET)
+    found = SageMakerWorld(tmp_path, aws)
+    found.says = partial(have_endpoint_say, aws)
     found.told = partial(told_here, found)
     run = Run(found.definition, found.settings, datetime.now(UTC), force=False, dry_run=False, reason="test", run_id="r1")
     monkeypatch.setattr("evergreen.connect.run.current_run", lambda: run)
     # MLflow's labels follow the timeline, and take seconds to import.
     monkeypatch.setattr("evergreen.registry.releases.MlflowAliases", lambda settings: Nowhere())
-    yield found
-    server.stop()
+    return found
 
 
 class Instance:

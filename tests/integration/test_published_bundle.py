@@ -9,7 +9,8 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
+
+from moto_server import moto_server
 
 ROOT = Path(__file__).parents[2]
 PARSE = """
@@ -29,16 +30,12 @@ def keys(monkeypatch):
     for name in list(os.environ):
         if name.startswith("AWS_"):
             monkeypatch.delenv(name)
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
     for name, value in (("ACCESS_KEY_ID", "x"), ("SECRET_ACCESS_KEY", "x"), ("DEFAULT_REGION", "us-east-1")):
         monkeypatch.setenv(f"AWS_{name}", value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    yield address
-    server.stop()
+    with moto_server() as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        yield address
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from ceph_gateway import CephGateway
-from event_stack import answers, wait_until
+from event_stack import POSTGRESQL, answers, wait_until
 from evergreen.cli.airflow_api import AirflowApi
 from evergreen.cli.stack.health import airflow_problems, loopback_session, warm_up_airflow
 from free_ports import free_port
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
-POSTGRESQL = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer", "worker-light", "worker-train")
 SERVERS = ("postgres", "redis", "mlflow", "gateway")
 LIMIT_SECONDS = 300.0

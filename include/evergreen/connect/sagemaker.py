@@ -103,13 +103,12 @@ class Transform(BaseOperator):
 
     def _count(self, run: Run, job: dict[str, Any], input_uri: str, output_uri: str) -> dict[str, Any]:
         from evergreen.files import Files
-        from evergreen.sagemaker.transform import Transformed, count_answers, read_inputs, require_completed
+        from evergreen.sagemaker.transform import Transformed, count_answers, read_inputs, request_named, require_completed
 
         section, files = _section(run), Files.from_settings(run.settings)
         inputs = read_inputs(files, input_uri)
         attempts = _requests(section, job["ModelName"], input_uri, output_uri, inputs)
-        request = next((one for one in map(attempts, range(1, 21)) if one["TransformJobName"] == job["TransformJobName"]), None)
-        require_completed(job, request or attempts(1))
+        require_completed(job, request_named(attempts, job["TransformJobName"]))
         folder = job["TransformOutput"]["S3OutputPath"].rstrip("/") + "/"
         outputs = {info.uri.removeprefix(folder): files.read_bytes(info.uri) for info in files.list(folder)}
         rows = count_answers(inputs, outputs)

@@ -20,9 +20,7 @@ def lost_by(erasure_id: str, model: str, settings: Settings, files: Files) -> tu
     versions: dict[str, set[int]] = {}
     for folder, note in _notes(root, erasure_id, files).items():
         history = read_history(folder, files)
-        spans = [span for path in note.files for span in (history.files.get(path, ()) if history is not None else ())]
-        newest = len(history.committed_at) if history is not None else 0
-        gone = {v for v in range(newest) if any(first <= v and (last is None or v < last) for first, last in spans)}
+        gone = history.versions_with(note.files) if history is not None else set()
         if gone:
             versions[folder] = gone
     lines = [f"tables/{folder.removeprefix(root + '/')}: versions {ranges(gone)}" for folder, gone in versions.items()]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evergreen.files import join_uri
+from evergreen.tables.erased import NOTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +49,7 @@ def _mentioning(folders: Sequence[str], patterns: Sequence[re.Pattern[bytes]], f
     found = []
     for folder in folders:
         for info in files.list(folder):
-            if not info.uri.endswith(_TEXT) or info.size_bytes > MOST_BYTES or "/_erased/" in info.uri:
+            if not info.uri.endswith(_TEXT) or info.size_bytes > MOST_BYTES or f"/{NOTES}/" in info.uri:
                 continue
             try:
                 data = files.read_bytes(info.uri)

@@ -99,6 +99,15 @@ class AlertStore:
         with self._database.reading() as connection:
             return _last(connection, model, incident, target)
 
+    def unsaid(self, model: str, incident: str, target: str) -> UnsaidAlert | None:
+        """Return what waits to be told of an incident one way, if anything does.
+
+        Raises:
+            StoreUnavailableError: The database did not answer.
+        """
+        with self._database.reading() as connection:
+            return _unsaid(connection, model, incident, target)
+
     def waiting(self, model: str | None = None) -> list[UnsaidAlert]:
         """Return the messages that were begun and not delivered, oldest first; of all models unless one is named.
 
@@ -128,9 +137,7 @@ class AlertStore:
         now = datetime.now(UTC)
         with self._database.reading() as connection:
             last = _last(connection, model, incident, target)
-            before = next(
-                (each for each in _waiting(connection, model) if (each.incident, each.target) == (incident, target)), None
-            )
+            before = _unsaid(connection, model, incident, target)
         if before is not None and before.is_under_way(now):
             return None
         begun = UnsaidAlert(
@@ -205,6 +212,11 @@ def _last(connection: Connection, model: str, incident: str, target: str) -> Sai
     )
     row = connection.execute(query).mappings().one_or_none()
     return None if row is None else SaidAlert.model_validate(dict(row))
+
+
+def _unsaid(connection: Connection, model: str, incident: str, target: str) -> UnsaidAlert | None:
+    found = _waiting(connection, model)
+    return next((each for each in found if (each.incident, each.target) == (incident, target)), None)
 
 
 def _waiting(connection: Connection, model: str | None) -> list[UnsaidAlert]:

@@ -27,7 +27,10 @@ from evergreen.results import canonical_bytes
 from evergreen.tables.online_inputs import read_online_inputs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from evergreen.definitions import ModelDefinition
+    from evergreen.predictors.manifest import BundleManifest
     from evergreen.registry.online_versions import OnlineInputsVersion
     from evergreen.results import ChampionVersion
     from evergreen.settings import Settings
@@ -62,9 +65,9 @@ def put_package(definition: ModelDefinition, version: ChampionVersion, settings:
     """
     ReleaseRegistry(settings).vouch(version)
     files = Files.from_settings(settings)
-    manifest, _ = read_bundle(files, version.bundle_uri, version.bundle_digest)
+    manifest, bundle = read_bundle(files, version.bundle_uri, version.bundle_digest)
     online = _newest_inputs(version, release_key(manifest.feature_layout, version.features_source_digest), settings)
-    contents = package_contents(definition, version, online, files)
+    contents = _contents(definition, version, online, manifest, bundle, files)
     digest = package_digest(contents)
     uri = join_uri(_packages_uri(definition, settings), digest, ARCHIVE_NAME)
     if not _is_sound(files, uri, digest):
@@ -89,6 +92,17 @@ def package_contents(
         StoreUnavailableError: A store did not answer.
     """
     manifest, bundle = read_bundle(files, version.bundle_uri, version.bundle_digest)
+    return _contents(definition, version, online, manifest, bundle, files)
+
+
+def _contents(
+    definition: ModelDefinition,
+    version: ChampionVersion,
+    online: OnlineInputsVersion,
+    manifest: BundleManifest,
+    bundle: Mapping[str, bytes],
+    files: Files,
+) -> dict[str, bytes]:
     read_online_inputs(online.uri, online.digest, files)
     note = PackedRelease(
         # Where it was kept says nothing to whoever unpacks it, and another home must give the same bytes.

@@ -140,6 +140,17 @@ def start(client: Any, request_of: Any) -> Document:
     raise _failed(found or {})
 
 
+def request_named(request_of: Any, name: str) -> Document:
+    """Return the request of the attempt that a job of this name would be; the first, where none is.
+
+    Args:
+        request_of: Attempt, from 1, to `transform_request`.
+        name: Name of a job.
+    """
+    attempts: list[Document] = [request_of(attempt) for attempt in range(1, _MOST_ATTEMPTS + 1)]
+    return next((one for one in attempts if one["TransformJobName"] == name), attempts[0])
+
+
 def require_completed(job: Document, request: Document) -> None:
     """Refuse a job that did not complete, or that is another than was asked for.
 

@@ -102,7 +102,7 @@ def erase_rows(
     if forgotten:
         with turn():
             _scrub_log(table, forgotten, files)
-    return ErasedFromTable(len(gone) - waiting, _versions_with(forgotten, history), waiting)
+    return ErasedFromTable(len(gone) - waiting, tuple(sorted(history.versions_with(forgotten))), waiting)
 
 
 def _leave_out(table: DayTable | ServedTable, match: RowMatch, note: ErasureNote, files: Files) -> dict[str, int]:
@@ -169,12 +169,6 @@ def _day_of(path: str) -> date:
 
 def _is_young(info: FileInfo) -> bool:
     return time.time() - info.modified_ns / 10**9 < UNNAMED_SECONDS
-
-
-def _versions_with(paths: Collection[str], history: TableHistory) -> tuple[int, ...]:
-    newest = len(history.committed_at)
-    spans = [span for path in paths for span in history.files.get(path, ())]
-    return tuple(v for v in range(newest) if any(first <= v and (last is None or v < last) for first, last in spans))
 
 
 def _scrub_log(table: DayTable | ServedTable, paths: set[str], files: Files) -> None:

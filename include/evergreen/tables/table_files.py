@@ -37,6 +37,12 @@ class TableHistory(NamedTuple):
         newest = len(self.committed_at) - 1
         return {v for v in range(newest + 1) if v == newest or self.committed_at[v + 1] >= moment}
 
+    def versions_with(self, paths: Collection[str]) -> set[int]:
+        """Return the versions that any of some files is part of."""
+        spans = [span for path in paths for span in self.files.get(path, ())]
+        newest = len(self.committed_at)
+        return {v for v in range(newest) if any(first <= v and (last is None or v < last) for first, last in spans)}
+
     def needed(self, versions: Collection[int]) -> set[str]:
         """Return the files that any of some versions is made of."""
         return {

@@ -56,9 +56,7 @@ def speak(
     for way in ways_of(notify):
         target = target_of(way)
         last = store.last(incident.model, incident.key, target)
-        unsaid = next(
-            (each for each in store.waiting(incident.model) if (each.incident, each.target) == (incident.key, target)), None
-        )
+        unsaid = store.unsaid(incident.model, incident.key, target)
         level = level_due(incident, last, way.level, unsaid)
         if level is None:
             continue
