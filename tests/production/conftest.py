@@ -69,7 +69,8 @@ def embedded(tmp_path_factory) -> Embedded:
 
 
 @pytest.fixture(scope="session")
-def production() -> Iterator[ProductionStack]:
+def production(embedded) -> Iterator[ProductionStack]:
+    """The stack, started when the embedded one has gone: each demo is timed with the machine to itself."""
     for name in ("AIRFLOW_VENV", "MLFLOW_VENV"):
         if name not in os.environ:
             pytest.fail("start tests/production/lane.sh, which makes the environments of the images first")
