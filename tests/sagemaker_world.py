@@ -42,6 +42,14 @@ def client(service: str, url: str) -> Any:
     return boto3.client(service, endpoint_url=url, config=config, **keys)
 
 
+def count(cloudwatch: Any, requests: int, failures: int = 0, variant: str = "challenger") -> None:
+    """Have CloudWatch say how often a variant of the endpoint was asked, and failed."""
+    dimensions = [{"Name": "EndpointName", "Value": ENDPOINT}, {"Name": "VariantName", "Value": variant}]
+    figures = {"Invocations": requests, "Invocation5XXErrors": failures}
+    data = [{"MetricName": name, "Dimensions": dimensions, "Value": float(value)} for name, value in figures.items()]
+    cloudwatch.put_metric_data(Namespace="AWS/SageMaker", MetricData=data)
+
+
 def fill_in(patch: Any) -> None:
     """Give moto's SageMaker what it leaves out."""
     from moto.core.responses import ActionResult
@@ -137,7 +145,4 @@ class SageMakerWorld:
 
     def invoked(self, requests: int, failures: int = 0, variant: str = "challenger") -> None:
         """Have CloudWatch say how often a variant was asked."""
-        dimensions = [{"Name": "EndpointName", "Value": ENDPOINT}, {"Name": "VariantName", "Value": variant}]
-        figures = {"Invocations": requests, "Invocation5XXErrors": failures}
-        data = [{"MetricName": name, "Dimensions": dimensions, "Value": float(value)} for name, value in figures.items()]
-        self.cloudwatch.put_metric_data(Namespace="AWS/SageMaker", MetricData=data)
+        count(self.cloudwatch, requests, failures, variant)

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 
 import pytest
 import requests
-import yaml
 
 from e2e.test_approval import start, states, wait_for
 from e2e.test_stack import Stack, came_back
@@ -80,15 +79,13 @@ with DAG("flights.training", catchup=False, max_active_runs=1, params=PARAMS) as
 
 
 class Trying(Stack):
-    """One served model, whose challengers are judged and registered by the test, and tried out by its training DAG."""
+    """One served model, whose challengers are judged and registered by the test, and tried out by its DAGs."""
 
-    def __init__(self, home):
+    def __init__(self, home, release=RELEASE, dags=DAGS):
         super().__init__(home)
-        self.served = ServedModel(home)
+        self.served = ServedModel(home, release=release)
         self.settings = self.served.settings
-        path = self.settings.definitions_dir / MODEL / "model.yaml"
-        path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "release": RELEASE}, sort_keys=False))
-        (home / "dags" / "trying.py").write_text(DAGS)
+        (home / "dags" / "trying.py").write_text(dags)
         self.number = 0
         self.environment |= {
             "EVERGREEN_DEFINITIONS_DIR": str(self.settings.definitions_dir),
