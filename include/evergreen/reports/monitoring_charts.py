@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ def effect_chart(findings: Sequence[Finding]) -> Markup | None:
     if not measured:
         return None
     largest = sorted(measured, key=lambda each: -each[0])[:_MOST_BARS]
-    names = [finding.subject for _, finding in largest]
+    names = _names([finding for _, finding in largest])
     sizes = [size for size, _ in largest]
     with drawing(width=9.4, height=0.9 + 0.22 * len(largest)) as (figure, axes):
         tones = [MUTED if finding.severity is Severity.OK else _TONES[finding.severity] for _, finding in largest]
@@ -63,6 +64,12 @@ def effect_chart(findings: Sequence[Finding]) -> Markup | None:
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("effect, in multiples of the smallest that matters")
         return to_svg(figure, label=f"drift effects of {', '.join(names)}")
+
+
+def _names(findings: Sequence[Finding]) -> list[str]:
+    """Name what each finding is about; where two checks look at something of one name, each with its check."""
+    often = Counter(finding.subject for finding in findings)
+    return [f.subject if often[f.subject] == 1 else f"{f.subject}, {f.check.replace('_', ' ')}" for f in findings]
 
 
 def metric_chart(title: str, nights: Sequence[MetricNight]) -> Markup | None:

@@ -17,7 +17,7 @@ from evergreen.observation import (
     ProbeMeasurement,
     Severity,
 )
-from evergreen.reports.monitoring_charts import probability_chart
+from evergreen.reports.monitoring_charts import effect_chart, probability_chart
 from evergreen.reports.monitoring_report import render_monitoring_page
 from watched_nights import beside
 
@@ -171,6 +171,13 @@ def test_what_has_not_happened_yet_is_said(more, words):
 @pytest.mark.parametrize("cause", list(Cause))
 def test_every_action_and_cause_has_its_words(action, cause):
     assert "flights" in render({}, decision=DECISION.model_copy(update={"action": action, "cause": cause}))
+
+
+def test_two_checks_of_one_name_are_told_apart_in_the_chart():
+    places = [("feature_drift", "temp"), ("answer_share", "share of yes"), ("label_drift", "share of yes")]
+    found = [Finding(check=c, subject=s, severity="ok", value=0.1, limit=0.2, reason="so") for c, s in places]
+    drawn = effect_chart(found)
+    assert 'aria-label="drift effects of temp, share of yes, answer share, share of yes, label drift"' in drawn
 
 
 def test_an_empty_night_draws_nothing_and_does_not_fail():

@@ -22,6 +22,7 @@ def share_finding(
     values: ArrayLike,
     days: ArrayLike,
     *,
+    among: str,
     expected: float,
     expected_days: int,
     limit: float,
@@ -32,9 +33,10 @@ def share_finding(
     """Judge the share of yes. Days are the independent units: rows of one day have much in common.
 
     Args:
-        check: Name of the check, also its subject.
+        check: Name of the check.
         values: 0 or 1, NaN for unknown, shape (n_rows,).
         days: Day of each row, datetime64[D], shape (n_rows,).
+        among: What is counted, in words: answers or labels.
         expected: Share of the reference.
         expected_days: Days of the reference, whose share varies by chance, too.
         limit: Smallest change that matters.
@@ -69,8 +71,8 @@ def share_finding(
         p_value=p_value,
         rows=n_rows,
         reason=(
-            f"the share of yes is {share:.3f}, in the reference {expected:.3f}: a change of {change:+.3f}; from {limit:g} it "
-            f"matters; {chance} (p = {p_value:.2g}, {n_rows:,} rows of {n_days} days)"
+            f"the share of yes among {among} is {share:.3f}, in the reference {expected:.3f}: a change of {change:+.3f}; "
+            f"from {limit:g} it matters; {chance} (p = {p_value:.2g}, {n_rows:,} rows of {n_days} days)"
         ),
     )
 

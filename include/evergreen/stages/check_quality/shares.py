@@ -49,7 +49,10 @@ def null_finding(name: str, today: ByDay, before: ByDay, profile: ColumnProfile 
         reading = _reading(name, day, hits, n_rows, min(usual + max_rise, 1.0), words)
         # A column that is mostly empty cannot pass the limit; that it never was wholly empty is worth a word.
         if hits == n_rows and reading.severity is Severity.OK and max([expected, *earlier.values()]) < 1:
-            reading = replace(reading, severity=Severity.WARNING)
+            text = (
+                f"`{name}` is missing in all {n_rows:,} rows on {day}; no day before was so, nor one of the release's reference"
+            )
+            reading = replace(reading, severity=Severity.WARNING, text=text)
         readings.append(reading)
     return summarise("null_share", name, readings)
 

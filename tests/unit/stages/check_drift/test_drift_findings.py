@@ -152,7 +152,9 @@ def test_days_of_one_kind_are_few_witnesses():
 def test_the_share_of_answers_warns_and_leaves_the_alarm_to_operations(share, severity):
     rows = window()
     rows["decision"] = np.arange(len(rows)) % 100 < share * 100
-    assert found(rows)["answer_share", "share of yes"].severity == severity
+    finding = found(rows)["answer_share", "share of yes"]
+    assert finding.severity == severity
+    assert "share of yes among answers" in finding.reason
 
 
 def test_thirty_equal_features_alarm_in_few_of_many_weeks():
