@@ -73,7 +73,7 @@ def promote(
     require_champion(model, current.version if current else None, expected_champion)
     if trial != "none":
         require_on_trial(connection, model, decision_id, to_the_end=trial == "over")
-    why = reason or "; ".join(decision.reasons)
+    why = reason or " ".join(decision.reasons)
     event = _next_event(candidate, current, "promote", reason=why, rollout=rollout, actor=actor, request_id=request_id)
     append_event(connection, event)
     end_with_champion(connection, event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+_BETWEEN_SENTENCES = re.compile(r"(?<=\.);? (?=[A-Z`])")
 
 
 def render_page(template: str, *, title: str, **context: object) -> str:
@@ -38,7 +41,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"count": format_count, "share": format_share, "number": format_number}
-    environment.filters |= {"moment": format_moment, "plural": plural}
+    environment.filters |= {"moment": format_moment, "plural": plural, "sentences": sentences}
     return environment
 
 
@@ -65,6 +68,11 @@ def format_moment(value: datetime) -> str:
     """Write an aware moment as `2013-04-01 07:00 UTC`."""
     offset = value.strftime("%z")
     return value.strftime("%Y-%m-%d %H:%M ") + ("UTC" if offset == "+0000" else f"{offset[:3]}:{offset[3:]}")
+
+
+def sentences(text: str) -> list[str]:
+    """Take reasons that were kept as one text apart again; what is no sentence stays in one piece."""
+    return [part for part in _BETWEEN_SENTENCES.split(text) if part]
 
 
 def plural(count: int, singular: str, many: str = "") -> str:

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 import pytest
 from jinja2 import UndefinedError
 
-from evergreen.reports.page import format_count, format_number, format_share, plural, render_page
+from evergreen.reports.page import format_count, format_number, format_share, plural, render_page, sentences
 from evergreen.reports.validation_report import NightLine, TableSection, render_validation_page
 from evergreen.results import Check, CheckOutcome
 
@@ -73,3 +73,16 @@ def test_counts_and_numbers_are_readable() -> None:
     assert format_number(0.123456) == "0.1235"
     assert format_number(123456.0) == "123\u202f456"
     assert (plural(1, "row"), plural(2, "row"), plural(2, "day", "nights")) == ("1 row", "2 rows", "2 nights")
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("Better by 0.0362. At least 0.0020 was asked for.", ["Better by 0.0362.", "At least 0.0020 was asked for."]),
+        ("It is better.; Its bound holds.; `x` has moved.", ["It is better.", "Its bound holds.", "`x` has moved."]),
+        ("after lunch; ask ada e.g. tomorrow", ["after lunch; ask ada e.g. tomorrow"]),
+        ("", []),
+    ],
+)
+def test_reasons_that_were_kept_as_one_text_come_apart(text: str, parts: list[str]) -> None:
+    assert sentences(text) == parts

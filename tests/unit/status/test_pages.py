@@ -40,6 +40,17 @@ def test_the_story_of_a_model(settings, caplog):
     assert f'href="models/{MODEL}"' in models_page(settings)
 
 
+def test_long_reasons_are_folded_after_the_third(settings):
+    release_without_mlflow(settings, 1, judge(settings, a_bundle(settings, "baseline")))
+    release_without_mlflow(settings, 2, judge(settings, a_bundle(settings, "baseline", seed=2), against="1"))
+    rollback(a_definition(), settings, "One is 0.5. Two <b>. Three. Four. Five.", actor="ada")
+    page = model_page(settings, MODEL)
+    shown, folded = page.split("Three.")
+    assert "One is 0.5. Two &lt;b&gt;. " in shown
+    assert "<summary" in folded.split("Four. Five.")[0]
+    assert "and 2 more" in folded
+
+
 def test_a_challenger_on_trial(settings):
     world = RolloutWorld(settings, MODEL)
     world.release(1, None)
