@@ -43,6 +43,13 @@ def test_every_setting_says_what_it_means_and_stands_in_the_page(root):
         )
 
 
+def test_a_row_of_a_table_is_one_line(root):
+    for name, text in reference_pages().items():
+        lines = text.splitlines()
+        broken = [line for line in lines if line.startswith("| ") and not line.endswith(" |")]
+        assert not broken, f"docs/reference/{name}: a description breaks its row: {broken}"
+
+
 def test_every_error_stands_in_the_page(root):
     page = (root / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
     for name, value in vars(errors).items():

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from evergreen.errors import EvergreenError
 
 
+INDENT = " " * 11
+"""Before the lines of an error's part after its first; where a part was joined for `str()`, they have it already."""
+
+
 def standard_output() -> Console:
     """Return a console on standard output. Made anew for each command, so that redirections are seen."""
     return Console(highlight=False, soft_wrap=True)
@@ -26,7 +30,7 @@ def show_error(error: EvergreenError) -> None:
     text = Text.assemble(("error: ", "bold red"), (error.what, "bold"))
     for label, part in (("found", error.found), ("allowed", error.allowed), ("do", error.remedy)):
         text.append(f"\n  {label + ':':<9}", style="dim")
-        text.append(part.replace("\n", "\n" + " " * 11))
+        text.append(f"\n{INDENT}".join(line.removeprefix(INDENT) for line in part.split("\n")))
     standard_error().print(text)
 
 

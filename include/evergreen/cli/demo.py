@@ -11,7 +11,7 @@ import typer
 from evergreen.cli import local
 from evergreen.cli.arguments import find_definition, read_settings
 from evergreen.cli.console import standard_error, standard_output
-from evergreen.cli.demo_stack import DemoStack
+from evergreen.cli.demo_stack import DemoStack, show_where_the_command_lies
 from evergreen.cli.local import AirflowPort, GatewayPort, MlflowPort  # noqa: TC001 - typer reads annotations at run time
 from evergreen.cli.outcome import show_night, show_scored, show_training
 from evergreen.cli.story import NightOfStory, show_story
@@ -71,6 +71,7 @@ def demo(
     try:
         stack = local.start(layout, settings)
         try:
+            local.show_addresses(standard_output(), stack)  # the links that follow ask who is there
             _Story(definition, settings, DemoStack.here(stack), standard_output()).tell(watch=watch)
         except BaseException:
             if not down:
@@ -202,6 +203,7 @@ class _Story:
             lines.append("  evergreen down                 stop it all; the data stays in .evergreen/")
         for line in lines:
             self._console.print(line, markup=False)
+        show_where_the_command_lies(self._console)
 
     def _chapter(self, title: str) -> None:
         self._console.print(f"\n{title}", style="bold")

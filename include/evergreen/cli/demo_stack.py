@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evergreen.errors import RequestError
@@ -70,3 +73,10 @@ class DemoStack:
         for name, url in (("Airflow", self.airflow_url), ("MLflow", self.mlflow_url), ("gateway", self.gateway_url)):
             if url:
                 console.print(f"  {name:<8} {url}", markup=False)
+
+
+def show_where_the_command_lies(console: Console) -> None:
+    """Print how a shell comes to find `evergreen`, where this one does not: make calls it by its path."""
+    if shutil.which("evergreen") is None:
+        folder = Path(sys.executable).parent
+        console.print(f'\nThis shell does not find `evergreen` yet: export PATH="{folder}:$PATH"', markup=False)

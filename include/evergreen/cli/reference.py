@@ -59,6 +59,7 @@ def write_reference(root: Path | None = None) -> list[Path]:
 
 def settings_reference() -> str:
     """Return the page of every environment variable."""
+    from evergreen.definitions.reference import flat
     from evergreen.definitions.shape import field_words
     from evergreen.definitions.words import shown
     from evergreen.settings import PROJECT_ROOT, Settings
@@ -66,7 +67,7 @@ def settings_reference() -> str:
     rows = []
     for name, field in Settings.model_fields.items():
         default = shown(field.default).replace(str(PROJECT_ROOT), "<project>")
-        rows.append(f"| `EVERGREEN_{name.upper()}` | {field_words(field)} | {default} | {field.description} |")
+        rows.append(f"| `EVERGREEN_{name.upper()}` | {field_words(field)} | {default} | {flat(field.description)} |")
     return "\n".join([SETTINGS_INTRODUCTION, "| variable | takes | default | meaning |", "|---|---|---|---|", *rows, ""])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +19,8 @@ PANEL = "Run and release"
 SHOWN = 20
 WIDTH = 120
 """Columns the table of releases needs."""
+LONGEST_REASON = 120
+"""Characters of a reason that the table shows: a verdict has some 900."""
 
 
 def register(app: typer.Typer) -> None:
@@ -32,6 +35,8 @@ def releases(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, the newest first.")] = SHOWN,
 ) -> None:
     """List a model's releases and the events of its rollouts, the newest first: when, what, by whom and why.
+
+    A long reason is cut; `evergreen decisions` tells a verdict's reasons whole.
 
     Example: evergreen releases flight_delays -n 5
     """
@@ -131,7 +136,8 @@ def _show(events: Sequence[PastEvent]) -> None:
         table.add_column(column, overflow="fold", ratio=share)
     for event in events:
         style = {"promote": "green", "rollback": "yellow", "rolled_back": "yellow"}.get(event.action, "")
-        words = (escape(event.what), escape(event.actor), escape(event.why))
+        why = shorten(event.why, LONGEST_REASON, placeholder=" …")
+        words = (escape(event.what), escape(event.actor), escape(why))
         table.add_row(f"{event.happened_at:%Y-%m-%d %H:%M}", *words, style=style)
     # Where nobody sits before a terminal, rich takes 80 columns for granted and breaks every line.
     Console(file=console.file, width=max(console.width, WIDTH)).print(table)

@@ -60,12 +60,13 @@ def seed_landing(
     """Write the landing files of `definition`'s seed.py; return how many were written and how many were there already.
 
     Raises:
-        RequestError: The model ships no seed.py, or `through` lies outside its history.
+        RequestError: The model ships no seed.py, or `through` lies outside its history or is missing where that has no end.
     """
     from rich.progress import Progress
 
     from evergreen.files import Files, join_uri
 
+    landing_files = _landing_files(definition)
     first, last = _window(definition, through)
     files = Files.from_settings(settings)
     root = join_uri(landing_uri or settings.landing_uri, definition.name)
@@ -73,7 +74,7 @@ def seed_landing(
     console = standard_output()
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         bar = progress.add_task("landing files", total=None)
-        for path, table in _landing_files(definition)(first, last):
+        for path, table in landing_files(first, last):
             uri, data = join_uri(root, path), _parquet(table)
             if files.exists(uri) and files.read_bytes(uri) == data:
                 unchanged += 1
@@ -87,10 +88,17 @@ def seed_landing(
 def _window(definition: ModelDefinition, through: date | None) -> tuple[date, date]:
     first, last = definition.data.first_day, definition.data.last_day
     day = through or last
-    if day is None or day < first or (last is not None and day > last):
+    if day is None:
+        raise RequestError(
+            "nothing says how far the example data should go",
+            found="neither --through nor data.last_day",
+            allowed=f"a day from {first}",
+            remedy="choose one with --through",
+        )
+    if day < first or (last is not None and day > last):
         raise RequestError(
             "there is no example data for that day",
-            found=str(through),
+            found=str(day),
             allowed=f"a day from {first} to {last or 'any'}",
             remedy="choose such a day with --through",
         )

@@ -26,6 +26,7 @@ class NightOfStory:
 
     night: date
     scored_days: int
+    """Since the night before; what was measured are other days, those whose labels have matured."""
     metric: Finding | None
     """The first watched metric; None while it cannot be measured."""
     improvement: float | None
@@ -61,7 +62,7 @@ def show_story(console: Console, nights: list[NightOfStory]) -> None:
     """Print a table of the nights, narrow enough for a terminal of 100 columns; bounds stand in brackets."""
     measured = next((night.metric.subject for night in nights if night.metric), "metric")
     table = Table(box=None, pad_edge=False)
-    for column in ("night", "days", measured, "limit", "a refit would gain", "decided", "cause"):
+    for column in ("night", "days scored", measured, "limit", "a refit would gain", "decided", "cause"):
         table.add_column(column, no_wrap=True)
     for night in nights:
         table.add_row(

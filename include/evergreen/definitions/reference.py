@@ -35,11 +35,11 @@ def definition_reference() -> str:
 
 def _sections(section: type[Section], path: str) -> Iterator[str]:
     yield f"## {f'`{path}`' if path else 'At the top'}\n"
-    yield f"{_flat(section.__doc__)}\n"
+    yield f"{flat(section.__doc__)}\n"
     yield "| key | takes | default | meaning |"
     yield "|---|---|---|---|"
     for name, field in section.model_fields.items():
-        yield f"| `{name}` | {_takes(field)} | {_default(field)} | {_flat(field.description)} |"
+        yield f"| `{name}` | {_takes(field)} | {_default(field)} | {flat(field.description)} |"
     yield ""
     for name, field in section.model_fields.items():
         inner, suffix = _section_of(field)
@@ -73,5 +73,6 @@ def _default(field: FieldInfo) -> str:
     return "its own defaults" if isinstance(value, Section) else shown(value)
 
 
-def _flat(text: str | None) -> str:
+def flat(text: str | None) -> str:
+    """Return a text as one line that a cell of a Markdown table may hold."""
     return " ".join((text or "").split()).replace("|", "\\|")

@@ -58,6 +58,16 @@ def test_the_list_says_when_what_by_whom_and_why(world):
     assert "promote to" not in run("releases", MODEL, "-n", "2")[1]
 
 
+def test_a_long_reason_is_cut_to_its_beginning(world):
+    world.store.pause(MODEL, reason="The gain is small. " + "And so on and so forth. " * 40, actor="ada")
+    world.store.resume(MODEL, reason="endless " * 100, actor="bob")
+    said = run("releases", MODEL)[1]
+    assert "The gain is small. And so on" in said
+    assert said.count("so forth") < 6
+    assert said.count("endless") < 16
+    assert said.count("…") == 2
+
+
 def test_a_rollout_is_paused_resumed_and_taken_back(world):
     code, said = run("pause-rollout", MODEL, "--reason", "wait")
     assert code == 0

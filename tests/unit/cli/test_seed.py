@@ -58,3 +58,18 @@ def test_says_so_when_a_model_has_no_seed(definition: ModelDefinition, settings:
     (tmp_path / "seed.py").unlink()
     with pytest.raises(RequestError, match="ships no example data"):
         seed_landing(definition, settings)
+
+
+def test_a_missing_seed_is_said_before_anything_about_days(
+    definition: ModelDefinition, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "seed.py").unlink()
+    endless = definition.model_copy(update={"data": definition.data.model_copy(update={"last_day": None})})
+    with pytest.raises(RequestError, match="ships no example data"):
+        seed_landing(endless, settings)
+
+
+def test_without_a_last_day_a_day_is_asked_for(definition: ModelDefinition, settings: Settings) -> None:
+    endless = definition.model_copy(update={"data": definition.data.model_copy(update={"last_day": None})})
+    with pytest.raises(RequestError, match="how far"):
+        seed_landing(endless, settings)
