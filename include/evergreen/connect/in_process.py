@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evergreen.connect.approval_request import TASK_ID as APPROVAL
+from evergreen.connect.run import require_known
 from evergreen.errors import RequestError
 from evergreen.settings import PROJECT_ROOT
 
@@ -129,14 +130,7 @@ def run_dag(
             allowed=", ".join(sorted(bag.dags)) or "none: no definition could be read",
             remedy="run `evergreen check` to see whether the definition is broken",
         )
-    unknown = sorted(set(conf) - set(dag.params))
-    if unknown:
-        raise RequestError(
-            "a run parameter is unknown",
-            found=", ".join(unknown),
-            allowed=", ".join(sorted(dag.params)),
-            remedy="correct its name",
-        )
+    require_known(conf, dag.params)
     left_out = [] if conf.get("dry_run") else _tasks_to_leave_out(dag, approve=approve, skip_trial=skip_trial)
     # Deadlines are looked at by a scheduler, and there is none; Airflow cannot end a run that has one and was never stored.
     dag.deadline = None
@@ -153,13 +147,20 @@ def run_dag(
             pattern = f"^({'|'.join(re.escape(name) for name in left_out)})$" if left_out else None
             dag_run = dag.test(logical_date=None, run_conf=dict(conf), mark_success_pattern=pattern)
     except ParamValidationError as error:
-        raise RequestError(
-            "a run parameter is not allowed",
-            found=str(error).partition("\n")[0],
-            allowed="what the DAG's form allows; `evergreen run --help` names it",
-            remedy="correct it",
-        ) from error
+        raise _not_allowed(dag, conf, str(error)) from error
     return _outcome_of(dag, dag_run, tuple(errors))
+
+
+def _not_allowed(dag: Any, conf: Mapping[str, Any], said: str) -> RequestError:
+    """Say in the form's own words which parameter it does not take; Airflow says a pattern."""
+    named = re.search(r"for param (\w+):", said)
+    name = named[1] if named and named[1] in conf else ""
+    return RequestError(
+        "a run parameter is not allowed",
+        found=f"{name}={conf[name]!r}" if name else said.partition("\n")[0],
+        allowed=dag.params.get_param(name).description if name else "what the DAG's form allows",
+        remedy=f"correct it; `evergreen run {dag.dag_id.rpartition('.')[2]} --help` explains each",
+    )
 
 
 def _tasks_to_leave_out(dag: Any, *, approve: bool, skip_trial: bool) -> list[str]:

@@ -7,11 +7,12 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from evergreen.definitions import ModelDefinition, load_definition
+from evergreen.definitions.problems import nearest
 from evergreen.errors import RequestError
 from evergreen.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 NO_DATE = "none"
 _BY_RUN = ", run "
@@ -56,6 +57,7 @@ def current_run() -> Run:
     dag_run = context["dag_run"]
     settings = Settings()
     params = context["params"]
+    require_known(dag_run.conf or {}, context["dag"].params)
     definition = load_definition(settings.definitions_dir / dag_run.dag_id.partition(".")[0])
     return Run(
         definition=with_overrides(definition, params),
@@ -69,6 +71,27 @@ def current_run() -> Run:
         decision_id=params.get("decision") or None,
         asked_at=dag_run.run_after,
     )
+
+
+def require_known(conf: Iterable[str], params: Iterable[str]) -> None:
+    """Refuse a run parameter that the form does not have: Airflow takes it, and nobody would ever look at it.
+
+    Args:
+        conf: Names that the run was triggered with.
+        params: Names of the form's fields.
+
+    Raises:
+        RequestError: One is unknown.
+    """
+    known = sorted(params)
+    unknown = sorted(set(conf) - set(known))
+    if unknown:
+        raise RequestError(
+            "a run parameter is unknown",
+            found=", ".join(unknown),
+            allowed=", ".join(known),
+            remedy=nearest(unknown[0], known) or "correct its name",
+        )
 
 
 def asked_for(name: str) -> Any:

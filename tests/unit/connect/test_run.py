@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evergreen.connect.run import Run, resolve_as_of, run_id_of, with_overrides
+from evergreen.connect.run import Run, require_known, resolve_as_of, run_id_of, with_overrides
 from evergreen.definitions import load_definition
 from evergreen.errors import RequestError
 from evergreen.settings import Settings
@@ -80,3 +80,11 @@ def test_the_run_is_found_again_in_who_acted(run_id, by):
 
 def test_a_person_at_a_machine_is_no_run():
     assert run_id_of("ada@desk") is None
+
+
+def test_a_parameter_that_the_form_does_not_have_is_refused_with_the_nearest_one():
+    require_known({"window": "90d"}, {"window": None, "as_of": None})
+    with pytest.raises(RequestError) as caught:
+        require_known({"windw": "90d"}, {"window": None, "as_of": None})
+    assert (caught.value.found, caught.value.allowed) == ("windw", "as_of, window")
+    assert caught.value.remedy == "did you mean `window`?"
