@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from evergreen.errors import SettingsError
@@ -15,13 +15,21 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 """The checkout (or the folder that holds the installed package)."""
 
 
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
+_ALLOWED = {"bool_parsing": "true or false", "int_parsing": "a whole number"}
+"""How we say what pydantic says as a programmer."""
+_SAID_BEFORE = re.compile(r"^(Input should be|Value error,) ")
+
+
 class Settings(BaseSettings):
     """Addresses of every store, from `EVERGREEN_*` variables.
 
     With nothing set, everything lives under `.evergreen/` beside the project. A URI is a local path or `s3://bucket/prefix`.
     """
 
-    model_config = SettingsConfigDict(env_prefix="EVERGREEN_", frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = SettingsConfigDict(
+        env_prefix="EVERGREEN_", env_ignore_empty=True, frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
 
     home: Path = PROJECT_ROOT / ".evergreen"
     """Folder of everything that has no address of its own."""
@@ -85,15 +93,25 @@ class Settings(BaseSettings):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            wrong = error.errors()[:10]
-            names = ["EVERGREEN_" + "_".join(str(part) for part in each["loc"]).upper() for each in wrong]
-            raise SettingsError(
-                f"{', '.join(names)} cannot be used",
-                found="; ".join(f"{name}={str(each['input'])[:80]!r}" for name, each in zip(names, wrong, strict=True)),
-                allowed="; ".join(each["msg"].removeprefix("Input should be ") for each in wrong),
-                remedy="correct or unset the variable; docs/reference/settings.md lists all of them",
-            ) from None
+            raise _cannot_be_used(error) from None
         _require_addresses_that_can_be_shown(self)
+
+    @field_validator("landing_uri", "tables_uri", "artifacts_uri", "reports_uri", "results_uri", "gateway_keys_file")
+    @classmethod
+    def _be_a_place_that_we_can_write_to(cls, value: str, info: ValidationInfo) -> str:
+        """Take `gs://bucket` for what it is, and not for a folder of that name."""
+        schemes = ("file",) if info.field_name == "gateway_keys_file" else ("file", "s3")
+        scheme = _SCHEME.match(value)
+        if scheme is None or scheme[1] in schemes:
+            return value
+        raise ValueError("a local path" + (" or s3://bucket/prefix" if "s3" in schemes else ""))
+
+    @field_validator("database_url")
+    @classmethod
+    def _be_an_address(cls, value: str) -> str:
+        if value and _SCHEME.match(value) is None:
+            raise ValueError("an address such as postgresql+psycopg://user@host/database, or sqlite:////folder/evergreen.db")
+        return value
 
     @model_validator(mode="after")
     def _fill_addresses(self) -> Self:
@@ -113,6 +131,25 @@ class Settings(BaseSettings):
         for name, value in defaults.items():
             object.__setattr__(self, name, value)
         return self
+
+
+def _cannot_be_used(error: ValidationError) -> SettingsError:
+    wrong = {str(each["loc"][0]): each for each in error.errors()[:10]}
+    return SettingsError(
+        f"{', '.join(map(_variable, wrong))} cannot be used",
+        found="; ".join(f"{_variable(name)}={_shown_value(name, each['input'])}" for name, each in wrong.items()),
+        allowed="; ".join(_ALLOWED.get(each["type"]) or _SAID_BEFORE.sub("", each["msg"]) for each in wrong.values()),
+        remedy="correct or unset the variable; docs/reference/settings.md lists all of them",
+    )
+
+
+def _variable(field: str) -> str:
+    return f"EVERGREEN_{field.upper()}"
+
+
+def _shown_value(field: str, value: object) -> str:
+    known = Settings.model_fields.get(field)
+    return "a value that is not shown here" if known is not None and not known.repr else repr(str(value)[:80])
 
 
 def shown_address(url: str) -> str:

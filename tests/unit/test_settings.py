@@ -31,7 +31,14 @@ def test_one_variable_moves_everything_and_another_moves_one_thing(monkeypatch, 
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "allowed"), [("THREADS", "many", "integer"), ("THREADS", "0", "greater than or equal to 1")]
+    ("name", "value", "allowed"),
+    [
+        ("THREADS", "many", "a whole number"),
+        ("THREADS", "0", "greater than or equal to 1"),
+        ("GATEWAY_OPEN", "maybe", "true or false"),
+        ("TABLES_URI", "gs://bucket/tables", "allowed: a local path or s3://bucket/prefix"),
+        ("GATEWAY_KEYS_FILE", "s3://bucket/keys", "allowed: a local path"),
+    ],
 )
 def test_a_wrong_variable_is_named(monkeypatch, name, value, allowed):
     monkeypatch.setenv(f"EVERGREEN_{name}", value)
@@ -39,6 +46,21 @@ def test_a_wrong_variable_is_named(monkeypatch, name, value, allowed):
         Settings()
     assert f"EVERGREEN_{name}='{value}'" in str(caught.value)
     assert pickle.loads(pickle.dumps(caught.value)).found == caught.value.found
+
+
+def test_an_address_of_the_database_that_is_none_is_named_and_not_shown(monkeypatch):
+    monkeypatch.setenv("EVERGREEN_DATABASE_URL", "me:opensesame@host/database")
+    with pytest.raises(SettingsError, match="EVERGREEN_DATABASE_URL") as caught:
+        Settings()
+    assert "postgresql+psycopg://" in caught.value.allowed
+    assert "opensesame" not in str(caught.value)
+
+
+def test_an_empty_variable_is_no_variable(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in ("HOME", "DEFINITIONS_DIR", "THREADS", "TABLES_URI"):
+        monkeypatch.setenv(f"EVERGREEN_{name}", "")
+    assert Settings() == Settings.model_construct(**Settings(home=PROJECT_ROOT / ".evergreen").model_dump())
 
 
 def test_settings_are_frozen_copied_and_pickled(tmp_path):
