@@ -50,6 +50,10 @@ class Severity(StrEnum):
     """Could not be told: too few rows, too few labels."""
 
 
+SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.UNKNOWN, Severity.OK)
+"""Worst first."""
+
+
 class Finding(Result):
     """One thing one check looked at."""
 
@@ -71,6 +75,22 @@ class Finding(Result):
     """Days that are at fault, for faults that belong to days."""
     reason: str
     """The same in a plain sentence with its figures."""
+
+    @property
+    def times_limit(self) -> float:
+        """How many times its limit a value is, or the limit is the value, whichever is more: far is bad either way."""
+        value, limit = abs(self.value or 0.0), abs(self.limit or 0.0)
+        return max(value / limit, limit / value) if value and limit else 0.0
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings sorted by severity, the worst first; what went past a limit by how far, the rest in the given order."""
+
+    def rank(finding: Finding) -> tuple[int, float]:
+        is_past = finding.severity in (Severity.CRITICAL, Severity.WARNING)
+        return SEVERITIES.index(finding.severity), -finding.times_limit if is_past else 0.0
+
+    return sorted(findings, key=rank)
 
 
 class Evidence(Result):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from evergreen.observation import Action, Cause, CheckKind, Severity
+from evergreen.observation import SEVERITIES, Action, Cause, CheckKind, Severity, worst_first
 from evergreen.reports.monitoring_charts import MetricNight, effect_chart, metric_chart
 from evergreen.reports.page import render_page
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from evergreen.observation import Diagnosis, Finding, NightDecision, Observation, ProbationMeasurement, ProbeMeasurement
 
-_ORDER = (Severity.CRITICAL, Severity.WARNING, Severity.UNKNOWN, Severity.OK)
 _TONES = {Severity.CRITICAL: "bad", Severity.WARNING: "warn", Severity.UNKNOWN: "plain", Severity.OK: "good"}
 _WORDS = {
     Severity.CRITICAL: "✕ critical",
@@ -116,7 +115,7 @@ def render_monitoring_page(
         release=next((o.release_version for o in observations.values() if o.release_version), None),
         faulty_days=told.faulty_days if told else (),
         sections=sections,
-        counts={severity: sum(len(o.at(severity)) for o in observations.values()) for severity in _ORDER},
+        counts={severity: sum(len(o.at(severity)) for o in observations.values()) for severity in SEVERITIES},
         effects=effect_chart(drift.findings) if drift else None,
         metrics=_metric_charts(tonight),
         probabilities=probabilities,
@@ -144,7 +143,7 @@ def _verdict(diagnosis: Diagnosis | None, decision: NightDecision | None) -> tup
 
 
 def _section(kind: CheckKind, observation: Observation | None) -> CheckSection:
-    findings = sorted(observation.findings if observation else (), key=lambda finding: _ORDER.index(finding.severity))
+    findings = worst_first(observation.findings if observation else ())
     return CheckSection(
         kind=kind,
         title=_TITLES[kind],

@@ -6,26 +6,15 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from evergreen.observation import Observation, Severity
+from evergreen.observation import Observation, Severity, worst_first
 from evergreen.results import CheckedNight
 from evergreen.tables.night_files import keep_evidence, read_evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from evergreen.files import Files
-    from evergreen.observation import Finding
     from evergreen.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.UNKNOWN, Severity.OK)
-"""Worst first."""
-
-
-def worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings sorted by severity, the worst first, each severity in the given order."""
-    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 def keep_observation(

@@ -6,9 +6,9 @@ import pytest
 
 from evergreen.errors import DigestMismatchError
 from evergreen.files import Files
-from evergreen.observation import CheckKind, Finding, Observation, Severity
+from evergreen.observation import CheckKind, Finding, Observation, Severity, worst_first
 from evergreen.settings import Settings
-from evergreen.tables.observations import keep_observation, read_observation, worst_first
+from evergreen.tables.observations import keep_observation, read_observation
 
 
 @pytest.fixture
@@ -65,3 +65,20 @@ def test_a_changed_observation_is_refused(settings):
     files.write_bytes(checked.observation_uri, observation().to_bytes())
     with pytest.raises(DigestMismatchError, match="observation of a night is not the one that was written"):
         read_observation(checked, files)
+
+
+def test_what_went_farthest_past_its_limit_speaks_first():
+    def past(subject, value, limit, severity=Severity.CRITICAL):
+        return Finding(check="c", subject=subject, severity=severity, value=value, limit=limit, reason=subject)
+
+    found = worst_first(
+        [
+            past("a little", 0.19, 0.1),
+            past("far above", 2.3, 0.1),
+            past("far below", 0.1, 0.7),
+            past("a warning", 99.0, 0.1, Severity.WARNING),
+            past("second", 0.5, 1.0, Severity.OK),
+            past("third", 0.9, 1.0, Severity.OK),
+        ]
+    )
+    assert [f.subject for f in found] == ["far above", "far below", "a little", "a warning", "second", "third"]
