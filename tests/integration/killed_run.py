@@ -10,7 +10,11 @@ import sys
 import threading
 from pathlib import Path
 
-HEAVY = ("great_expectations", "mlflow", "optuna", "xgboost", "onnxruntime", "deltalake", "matplotlib")
+HEAVY = (
+    *("great_expectations", "mlflow", "optuna", "xgboost", "onnxruntime", "deltalake", "matplotlib"),
+    *("airflow.dag_processing.dagbag", "airflow.sdk.execution_time.supervisor", "airflow.sdk.execution_time.task_runner"),
+    "airflow.api_fastapi.execution_api.routes",
+)
 
 
 def main(home: str, as_of: str, *moments: str) -> None:
