@@ -28,6 +28,14 @@ validation: {tables: {retruns: {}}}
 """
 
 
+def test_the_minimal_definition_can_be_judged(folder):
+    """A guide is built on it: its holdout must hold enough days whose labels have matured."""
+    definition = load_definition(folder)
+    label = definition.data.tables["returns"].available_after
+    assert label is not None
+    assert definition.gate.holdout - label >= timedelta(days=definition.gate.min_days)
+
+
 def test_the_minimal_definition_has_defaults(folder):
     definition = load_definition(folder)
     assert len((folder / "model.yaml").read_text().splitlines()) <= 25
@@ -36,7 +44,7 @@ def test_the_minimal_definition_has_defaults(folder):
     assert definition.data.first_day == date(2026, 1, 1)
     assert definition.data.tables["returns"].available_after == timedelta(days=14)
     assert definition.training.candidates == ("baseline", "logistic_regression", "xgboost")
-    assert definition.gate.holdout == timedelta(days=21)
+    assert definition.gate.primary.minimum_effect == 0.002
     assert definition.schedule.at == "03:00"
 
 

@@ -85,8 +85,8 @@ MISTAKES = [
     (
         "first_day: 2026-01-01",
         "first_day: 2026-01-01\n  last_day: 2026-02-01",
-        23,
-        1,
+        25,
+        12,
         "gate.holdout",
         "the history is used up by the holdout and the folds",
         "",
@@ -174,9 +174,9 @@ MISTAKES = [
         "",
     ),
     (
-        "slices: [{by: country}]",
+        "holdout: 35d",
         "holdout: 7d",
-        23,
+        24,
         12,
         "gate.holdout",
         "the holdout is shorter than the fewest days to judge on",
