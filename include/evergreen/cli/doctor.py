@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from evergreen.errors import EvergreenError
+from evergreen.errors import EvergreenError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from evergreen.cli.stack.layout import StackLayout
+    from evergreen.registry.erasures import Erasure
     from evergreen.settings import Settings
 
 Severity = Literal["good", "warn", "bad"]
@@ -50,6 +51,7 @@ def examine(settings: Settings, layout: StackLayout) -> list[Finding]:
         lambda: _database(settings),
         lambda: _topics(settings, layout),
         lambda: _alerts(settings),
+        lambda: _erasures(settings, layout),
         lambda: _stack(layout),
     )
     return [finding for look in looks for finding in _guarded(look)]
@@ -204,6 +206,48 @@ def _alerts(settings: Settings) -> Iterator[Finding]:
     why = f"{oldest.error or 'its sender was killed'} at attempt {oldest.attempt}"
     advice = "every `evergreen.sweep` tries again; check the connection of `alerts.notify` in model.yaml"
     yield Finding("warn", "alerts", f"{len(waiting)} not delivered; the oldest: {oldest.subject} ({why})", advice)
+
+
+def _erasures(settings: Settings, layout: StackLayout) -> Iterator[Finding]:
+    """Where somebody was erased, ask for the key it was done with: here, and in the stack that runs."""
+    from evergreen.cli.stack.lifecycle import find_running
+    from evergreen.registry.erasures import ErasureStore
+
+    erasures = ErasureStore(settings.database_url).of_every_model()
+    if not erasures:
+        return
+    models = ", ".join(sorted({erasure.model for erasure in erasures}))
+    made = f"{len(erasures)} of {models}, made with the EVERGREEN_HASH_KEY"
+    yield _key_of(erasures, settings, f"{made} of this environment")
+    record = find_running(layout)
+    key = _variable_of(record.supervisor.pid, "EVERGREEN_HASH_KEY") if record else None
+    if key is None:
+        return
+    finding = _key_of(erasures, settings.model_copy(update={"hash_key": key}), f"{made} of the stack that runs")
+    if finding.severity == "bad":
+        advice = "run `evergreen down`, then `evergreen up` with the key the erasures were made with in its environment"
+        finding = Finding("bad", finding.subject, f"the stack that runs: {finding.observation}", advice)
+    yield finding
+
+
+def _key_of(erasures: Sequence[Erasure], settings: Settings, good: str) -> Finding:
+    from evergreen.erasure.standing import hasher_of
+
+    try:
+        hasher_of(settings, erasures[0].model, erasures)
+    except SettingsError as error:
+        return Finding("bad", "erasures", f"{error.what}: {error.found}", error.remedy)
+    return Finding("good", "erasures", good)
+
+
+def _variable_of(pid: int, name: str) -> str | None:
+    """Return a variable of another process, empty where it has none, or None where nobody may look."""
+    import psutil
+
+    try:
+        return psutil.Process(pid).environ().get(name, "")
+    except psutil.Error:
+        return None
 
 
 def _stack(layout: StackLayout) -> Iterator[Finding]:

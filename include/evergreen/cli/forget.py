@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from evergreen.registry.erasures import ErasedPlace
 
 SHOWN = 20
-"""Names in a list; all of them stand in the record."""
+"""Names in the list of what is lost; all of them stand in the record."""
+
+KEY_NEEDED = (
+    "Every worker that ingests and every gateway needs this EVERGREEN_HASH_KEY in its environment from now on, "
+    "or it refuses to take rows in and to ship answers. Keep the key; "
+    "restart every worker and every gateway that was started without it"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -45,10 +51,10 @@ def forget(
 ) -> None:
     """Erase a person or a thing: its rows in every table and every version, what was computed from them, and what comes later.
 
-    Without --yes nothing is changed. Safe to run again, after a kill too. Needs EVERGREEN_HASH_KEY: what is remembered of the
-    erasure, so that no delivery brings the rows back, is a keyed hash. Models that have learned from the rows, landing files,
-    backups and databases elsewhere are not reached, and the report says so. Exits with 1 when nothing matches, or when
-    something is left that a further run will erase.
+    Without --yes nothing is changed. Safe to run again, after a kill too. Erasing needs EVERGREEN_HASH_KEY: what is remembered
+    of the erasure, so that no delivery brings the rows back, is a keyed hash. Every worker and every gateway needs the key from
+    then on. Models that have learned from the rows, landing files, backups and databases elsewhere are not reached, and the
+    report says so. Exits with 1 when nothing matches, or when something is left that a further run will erase.
 
     Example: evergreen forget flight_delays tailnum=N181UW --reason "request 4711" --yes
     """
@@ -89,7 +95,8 @@ def _require_one_of(key: Sequence[str], *, again: bool, yes: bool) -> None:
 
 def _show(console: Console, report: Report) -> None:
     erasure = report.erasure
-    whose = f"{erasure.model}, {' and '.join(erasure.columns)}: erasure {erasure.id[:12]}"
+    whose = f"{erasure.model}, {' and '.join(erasure.columns)}"
+    whose += f": erasure {erasure.id[:12]}" if report.by_standing_key else ""
     if report.earlier is not None:
         console.print(f"{escape(whose)}, begun on {report.earlier.begun_at:%Y-%m-%d} by {escape(report.earlier.actor)}")
     else:
@@ -99,8 +106,9 @@ def _show(console: Console, report: Report) -> None:
     else:
         console.print("  no row is left")
     for word, names in (("landing file", report.findings.landing.files), ("stays", report.findings.mentions.staying)):
-        _list(console, word, list(names))
-    _list(console, "lost", report.lost)
+        for name in names:  # each: a person has to see to it, and it is named nowhere else
+            console.print(f"  {word}: {escape(name)}")
+    _lost(console, report.lost)
     for remark in report.remarks:
         console.print(f"  · {escape(remark)}")
     console.print(_ending(report))
@@ -115,19 +123,25 @@ def _table(console: Console, places: Sequence[ErasedPlace]) -> None:
         console.print(text, markup=False)
 
 
-def _list(console: Console, word: str, names: Sequence[str]) -> None:
+def _lost(console: Console, names: Sequence[str]) -> None:
     for name in names[:SHOWN]:
-        console.print(f"  {word}: {escape(name)}")
+        console.print(f"  lost: {escape(name)}")
     if len(names) > SHOWN:
-        console.print(f"  {word}: and {len(names) - SHOWN} more")
+        console.print(f"  lost: and {len(names) - SHOWN} more")
 
 
 def _ending(report: Report) -> str:
+    from evergreen.erasure.hashes import MAKE_A_KEY
+
     if not report.done:
-        return "nothing was changed; the same command with --yes erases it"
+        ending = "nothing was changed; the same command with --yes erases it"
+        if report.by_standing_key:
+            return ending
+        return f"{ending}. That needs a key, to be kept for good: the one you have, or {MAKE_A_KEY}"
     if report.complete:
-        return "erased; what matches is left out of every later delivery"
+        return f"erased; what matches is left out of every later delivery\n{KEY_NEEDED}"
+    young = "1 young file" if report.waiting == 1 else f"{report.waiting:,} young files"
     return (
-        f"NOT DONE YET: {report.waiting} young files may be a writer's who has not committed. "
-        "Run the command again in an hour, when no run is going on"
+        f"NOT DONE YET: {young} may be a writer's who has not committed. "
+        f"Run the command again in an hour, when no run is going on\n{KEY_NEEDED}"
     )

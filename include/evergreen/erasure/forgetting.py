@@ -17,8 +17,8 @@ from evergreen.erasure.online import erase_publication, remove_publication
 from evergreen.erasure.outside import remarks_on
 from evergreen.erasure.places import row_keys_in
 from evergreen.erasure.search import Findings, Search, places_of, search_everywhere
-from evergreen.erasure.selection import contracts_of, named_row_keys, value_hashes
-from evergreen.erasure.standing import hasher_of
+from evergreen.erasure.selection import check_selection, contracts_of, named_row_keys, value_hashes
+from evergreen.erasure.standing import hasher_of, hasher_to_begin_with
 from evergreen.errors import RequestError, StoreUnavailableError
 from evergreen.files import Files
 from evergreen.registry.erasures import Erasure, ErasureStep, ErasureStore
@@ -53,6 +53,8 @@ class Report:
     earlier: Erasure | None = None
     """The same erasure, where it was begun before."""
     done: bool = False
+    by_standing_key: bool = True
+    """False for a look without a hash key: the erasure's identifier holds for that look alone."""
 
     @property
     def complete(self) -> bool:
@@ -82,15 +84,16 @@ def forget(
         progress: Told what is going on.
 
     Raises:
-        SettingsError: There is no hash key, or another than earlier erasures were made with.
+        SettingsError: There is no hash key, one that can be guessed, or another than earlier erasures were made with.
         RequestError: No table has the columns, a value is none of its column's type, or nothing matches.
         DataError: A table is not as this project writes it.
         StoreUnavailableError: A store did not answer, or writers kept bringing such rows; running it again goes on.
     """
     store = ErasureStore(settings.database_url)
     known = tuple(store.of_model(definition.name))
-    hasher = hasher_of(settings, definition.name, known)
     contracts = contracts_of(definition, settings)
+    check_selection(selection, contracts)
+    hasher = hasher_to_begin_with(settings, definition, confirmed=confirmed)
     wanted = Erasure(
         model=definition.name,
         columns=selection.columns,
@@ -111,7 +114,8 @@ def forget(
         raise _nothing_matches(definition, selection, findings)
     if not confirmed:
         remarks = remarks_on(definition, settings, findings, search.texts)
-        return Report(wanted, findings.places(done=False), findings, remarks, earlier=earlier)
+        by_standing_key = bool(settings.hash_key)
+        return Report(wanted, findings.places(done=False), findings, remarks, earlier=earlier, by_standing_key=by_standing_key)
     return replace(_carry_out(search, findings, store.begin(wanted), actor), earlier=earlier)
 
 

@@ -11,6 +11,9 @@ from evergreen.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+MAKE_A_KEY = "export EVERGREEN_HASH_KEY=$(openssl rand -hex 32)"
+"""For an installation that has none yet, and only for such a one."""
+
 
 class ErasureHash:
     """HMAC-SHA256 with `EVERGREEN_HASH_KEY`; without the key nobody can try values out.
@@ -29,7 +32,7 @@ class ErasureHash:
                 "what is erased is remembered by a keyed hash, and there is no key to hash it with",
                 found=f"EVERGREEN_HASH_KEY is not set, for model {model}",
                 allowed="the secret of this installation, the same in every process that takes rows in or ships answers",
-                remedy="set EVERGREEN_HASH_KEY to a long random text (or to the one you have) and keep it, then run again",
+                remedy=f"set EVERGREEN_HASH_KEY to the one you have, or `{MAKE_A_KEY}`; keep it, then run again",
             )
         self._secret = hash_key.encode()
         self._model = model

@@ -33,8 +33,8 @@ def remarks_on(definition: ModelDefinition, settings: Settings, findings: Findin
     remarks += _of_joins(definition, findings)
     remarks += _of_sources(definition)
     remarks += _of_spools(definition.name, settings)
-    remarks += [f"Landing file that cannot be read, look at it yourself: {uri}" for uri in findings.landing.unread[:20]]
-    remarks += [f"Online inputs that are damaged, remove the folder: {uri}" for uri in findings.online.unread[:20]]
+    remarks += [f"Landing file that cannot be read, look at it yourself: {uri}" for uri in findings.landing.unread]
+    remarks += [f"Online inputs that are damaged, remove the folder: {uri}" for uri in findings.online.unread]
     return tuple(remarks)
 
 
@@ -70,12 +70,12 @@ def _of_spools(model: str, settings: Settings) -> list[str]:
     spool = Path(settings.home) / "gateway" / "spool"
     segments = [path for path in spool.glob(f"*/{model}/*") if path.is_file()]
     damaged = [path for path in segments if path.suffix == ".damaged"]
-    remarks = [f"Damaged part of the gateway's log, kept for a person to look at; remove it: {path}" for path in damaged[:20]]
+    remarks = [f"Damaged part of the gateway's log, kept for a person to look at; remove it: {path}" for path in damaged]
     waiting = len(segments) - len(damaged)
     if waiting:
         remarks.append(
-            f"{waiting} parts of the gateway's log on this machine are not shipped yet: their rows stand on this disk until "
-            "they are, and are left out then (within about a minute while the gateway runs)."
+            f"Parts of the gateway's log on this machine that are not shipped yet: {waiting}. Their rows stand on this disk "
+            "until they are, and are left out then (within about a minute while the gateway runs)."
         )
     remarks.append(
         "Gateways elsewhere: what they have not shipped is left out when they ship it; look there for *.damaged. Inputs of the "

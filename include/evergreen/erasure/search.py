@@ -121,7 +121,8 @@ def places_of(search: Search) -> list[TablePlace]:
 def _of_table(found: TableFind, word: str) -> str:
     if not found.old_rows:
         return word
-    return f"{word}, and {found.old_rows:,} copies in files of earlier versions alone"
+    copies = "copy" if found.old_rows == 1 else "copies"
+    return f"{word}, and {found.old_rows:,} {copies} in files of earlier versions alone"
 
 
 def _line(place: str, files: int, rows: int, became: str) -> ErasedPlace:

@@ -79,6 +79,16 @@ def contracts_of(definition: ModelDefinition, settings: Settings) -> Contracts:
     return found
 
 
+def check_selection(selection: Selection, contracts: Contracts) -> None:
+    """Refuse columns and values that cannot be meant.
+
+    Raises:
+        RequestError: No table has all the columns, or a value is none of its column's type.
+    """
+    for contract in _fitting(selection, contracts):
+        _typed(selection, contract)
+
+
 def value_hashes(
     selection: Selection, definition: ModelDefinition, contracts: Contracts, hasher: ErasureHash
 ) -> frozenset[str]:

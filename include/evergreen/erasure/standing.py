@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from evergreen.erasure.hashes import ErasureHash
+from evergreen.erasure.hashes import MAKE_A_KEY, ErasureHash
 from evergreen.erasure.matching import Forgotten, Match
 from evergreen.errors import SettingsError
 from evergreen.registry.erasures import ErasureStore
@@ -17,12 +18,17 @@ from evergreen.tables.predictions import KEY
 from evergreen.tables.served_columns import INPUTS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evergreen.definitions import ModelDefinition
     from evergreen.files import Files
     from evergreen.registry.erasures import Erasure
     from evergreen.settings import Settings
     from evergreen.tables.day_table import DayTable
     from evergreen.tables.served_table import ServedTable
+
+SHORTEST_KEY = 16
+"""Characters of a key for the first erasure: whoever guesses it can try values out."""
 
 
 @dataclass(frozen=True)
@@ -72,19 +78,61 @@ def standing_erasures(settings: Settings, model: str) -> StandingErasures:
     return StandingErasures(model, found, Forgotten.of(found, hasher_of(settings, model, found)))
 
 
-def hasher_of(settings: Settings, model: str, erasures: tuple[Erasure, ...]) -> ErasureHash:
+def hasher_of(settings: Settings, model: str, erasures: Sequence[Erasure]) -> ErasureHash:
     """Return the hash that a model's erasures are made with.
 
     Raises:
         SettingsError: There is no secret, or another than theirs.
     """
+    if erasures and not settings.hash_key:
+        raise SettingsError(
+            "what is erased is remembered by a keyed hash, and there is no key to hash it with",
+            found=f"EVERGREEN_HASH_KEY is not set, {_counted(erasures)} made with one",
+            allowed="the key that was set when they were erased, in every process that takes rows in or ships answers",
+            remedy="set EVERGREEN_HASH_KEY to that key and start again what ran without it; a new key does not do",
+        )
     hasher = ErasureHash(settings.hash_key, model)
     others = [erasure for erasure in erasures if erasure.hash_key_id != hasher.key_id]
     if others:
         raise SettingsError(
             "rows that were erased cannot be told from others: EVERGREEN_HASH_KEY is another one than then",
-            found=f"{len(others)} erasures of {model} under another key, the first of {others[0].begun_at:%Y-%m-%d}",
+            found=f"{_counted(others)} under another key, the first of {others[0].begun_at:%Y-%m-%d}",
             allowed="the key that was set when they were erased, in every process that takes rows in or ships answers",
             remedy="set EVERGREEN_HASH_KEY to that key; without it, what was erased would come back with the next delivery",
         )
     return hasher
+
+
+def hasher_to_begin_with(settings: Settings, definition: ModelDefinition, *, confirmed: bool) -> ErasureHash:
+    """Return the hash to look for somebody with and, when it is confirmed, to remember them by.
+
+    Nothing is remembered of a mere look. Where nothing was hashed before either, it does without the key.
+
+    Args:
+        settings: Where the registry is, and the key.
+        definition: The model.
+        confirmed: Whether rows are going to be erased.
+
+    Raises:
+        SettingsError: There is no key, another than earlier erasures were made with, or one that can be guessed.
+    """
+    store = ErasureStore(settings.database_url)
+    # A process has one key for all models; a model's own erasures decide where those of others were made with another.
+    known = store.of_model(definition.name) or store.of_every_model()
+    if not (confirmed or known or settings.hash_key or definition.serving.personal.hash):
+        return ErasureHash(secrets.token_hex(SHORTEST_KEY), definition.name)
+    if not known and 0 < len(settings.hash_key) < SHORTEST_KEY:
+        raise SettingsError(
+            "what is erased is remembered by a keyed hash, and the key is too short: who guesses it can try values out",
+            found=f"EVERGREEN_HASH_KEY has {len(settings.hash_key)} character{'s' if len(settings.hash_key) > 1 else ''}",
+            allowed=f"{SHORTEST_KEY} characters or more, at random",
+            remedy=f"`{MAKE_A_KEY}` and keep it; fields that were hashed under the old key match no later ones",
+        )
+    return hasher_of(settings, definition.name, known)
+
+
+def _counted(erasures: Sequence[Erasure]) -> str:
+    """Return how many there are, and of which models."""
+    models = sorted({erasure.model for erasure in erasures})
+    more = f" and {len(models) - 5} more" if len(models) > 5 else ""
+    return f"{len(erasures)} erasure{'' if len(erasures) == 1 else 's'} of {', '.join(models[:5])}{more}"

@@ -108,6 +108,18 @@ class ErasureStore:
             rows = connection.execute(query).mappings().all()
             return [_whole(connection, dict(row)) for row in rows]
 
+    def of_every_model(self) -> list[Erasure]:
+        """Return all erasures without their row keys, the oldest first; none where there is no database yet.
+
+        Raises:
+            StoreUnavailableError: The database did not answer.
+        """
+        if not self._database.exists:
+            return []
+        with self._database.reading() as connection:
+            rows = connection.execute(select(erasures).order_by(erasures.c.begun_at, erasures.c.id)).mappings()
+            return [_from_row(dict(row)) for row in rows]
+
     def steps(self, erasure_id: str) -> list[ErasureStep]:
         """Return how far the attempts of an erasure have come, the oldest first."""
         query = select(erasure_steps).where(erasure_steps.c.erasure_id == erasure_id).order_by(erasure_steps.c.sequence)

@@ -1,4 +1,7 @@
+import subprocess
+import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,7 +12,9 @@ from evergreen.cli.doctor import Finding, examine
 from evergreen.cli.stack.layout import StackLayout
 from evergreen.cli.stack.processes import ProcessIdentity
 from evergreen.cli.stack.record import StackRecord
+from evergreen.erasure.hashes import ErasureHash
 from evergreen.errors import StackError
+from evergreen.registry.erasures import Erasure, ErasureStore
 from evergreen.settings import Settings
 
 
@@ -67,3 +72,58 @@ def test_a_home_without_room_or_rights(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(doctor.os, "access", lambda *_: False)
     (finding,) = doctor._home(tmp_path / "new")
     assert finding.severity == "bad"
+
+
+KEY = "the key of this installation"
+
+
+@pytest.fixture
+def with_an_erasure(settings: Settings, layout: StackLayout) -> Settings:
+    erasure = Erasure(
+        model="flights",
+        columns=("tailnum",),
+        hashes=("a",),
+        hash_key_id=ErasureHash(KEY, "flights").key_id,
+        actor="anna",
+        reason="17",
+        begun_at=datetime(2026, 11, 22, tzinfo=UTC),
+    )
+    ErasureStore(settings.database_url).begin(erasure)
+    return settings
+
+
+@pytest.mark.parametrize(
+    ("key", "severity", "said"),
+    [
+        (KEY, "good", "1 of flights, made with the EVERGREEN_HASH_KEY of this environment"),
+        ("", "bad", "EVERGREEN_HASH_KEY is not set"),
+        ("a new one, made up just now", "bad", "another one than then"),
+    ],
+)
+def test_once_somebody_was_erased_the_key_is_looked_for(
+    with_an_erasure: Settings, layout: StackLayout, key: str, severity: str, said: str
+) -> None:
+    settings = with_an_erasure.model_copy(update={"hash_key": key})
+    finding = about("erasures", examine(settings, layout))
+    assert (finding.severity, bool(finding.advice)) == (severity, severity == "bad")
+    assert said in finding.observation
+    assert not key or key not in finding.observation + finding.advice
+
+
+def test_where_nobody_was_erased_no_key_is_asked_for(settings: Settings, layout: StackLayout) -> None:
+    assert not [finding for finding in examine(settings, layout) if finding.subject == "erasures"]
+
+
+@pytest.mark.parametrize(("key", "severities"), [(KEY, ["good", "good"]), ("", ["good", "bad"])])
+def test_a_stack_that_was_started_without_the_key_is_told_to_start_again(
+    with_an_erasure: Settings, layout: StackLayout, key: str, severities: list[str]
+) -> None:
+    command = [sys.executable, "-c", "input()"]
+    environment = {"EVERGREEN_HASH_KEY": key} if key else {}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as process:
+        supervisor = ProcessIdentity.of(process.pid, command)
+        StackRecord(supervisor, layout.airflow_url, layout.mlflow_url, 0.0).write(layout.record_path)
+        findings = list(doctor._erasures(with_an_erasure.model_copy(update={"hash_key": KEY}), layout))
+        process.communicate(b"\n")
+    assert [finding.severity for finding in findings] == severities
+    assert ("evergreen down" in findings[1].advice) == (not key)

@@ -5,16 +5,20 @@ import shutil
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from evergreen.definitions.serving import Personal
 from evergreen.erasure import standing
-from evergreen.erasure.forgetting import forget_again
+from evergreen.erasure.forgetting import forget, forget_again
+from evergreen.erasure.hashes import ErasureHash
+from evergreen.erasure.selection import parse_selection
 from evergreen.errors import ErasedError, LandingError, RequestError, SettingsError, StoreUnavailableError
 from evergreen.files import Files
-from evergreen.registry.erasures import ErasureStore
+from evergreen.registry.erasures import Erasure, ErasureStore
 from evergreen.registry.online_versions import OnlineVersionStore
 from evergreen.tables.addresses import features_uri, online_uri, predictions_uri
 from evergreen.tables.day_table import DayTable
@@ -22,7 +26,7 @@ from evergreen.tables.erased import read_unless_erased
 from evergreen.tables.online_inputs import read_online_inputs
 from evergreen.tables.rows import read_rows
 from evergreen.tables.watched_rows import _read_features
-from forgotten_world import MARK, PERSON, a_world, answers, with_person
+from forgotten_world import HASH_KEY, MARK, PERSON, a_world, answers, with_person
 from unit.stages.landing_case import definition, night, nth, rows
 
 ROWS_IN = (
@@ -118,7 +122,7 @@ def test_rows_of_old_versions_alone_are_found_and_erased(world):
     assert PERSON not in ids(world)
     place = next(place for place in world.forget(yes=False).places if place.place == "tables/raw/trips")
     assert (place.files, place.rows) == (1, 0)
-    assert "1 copies in files of earlier versions" in place.became
+    assert "and 1 copy in files of earlier versions" in place.became
     world.forget()
     assert world.holding() == []
 
@@ -147,7 +151,7 @@ def test_it_says_what_it_does_not_reach(world):
     (spool / "00000001.damaged").write_bytes(b"x")
     (spool / "00000002.closed").write_bytes(b"x")
     said = " ".join(world.forget(yes=False).remarks)
-    for word in ("Models:", "Backups:", "00000001.damaged", "1 parts of the gateway's log"):
+    for word in ("Models:", "Backups:", "00000001.damaged", "gateway's log on this machine that are not shipped yet: 1."):
         assert word in said
 
 
@@ -215,16 +219,78 @@ def test_what_matches_nothing_says_so_and_is_not_remembered(untouched, words, wh
 
 def test_without_a_key_to_hash_with_nothing_is_erased_and_nothing_comes_in(world):
     world.hash_key = ""
-    with pytest.raises(SettingsError, match="there is no key to hash it with"):
+    with pytest.raises(SettingsError, match="there is no key to hash it with") as first:
         world.forget()
-    world.hash_key = "first"
+    assert "openssl rand -hex 32" in first.value.remedy
+    world.hash_key = "the first key there was"
     world.forget()
-    for other in ("", "second"):
+    for other in ("", "a second key for all"):
         world.hash_key = other
         with pytest.raises(SettingsError, match=r"keyed hash|another one than then"):
             world.ingest(3)
-        with pytest.raises(SettingsError, match=r"keyed hash|another one than then"):
-            world.forget()
+        for yes in (True, False):
+            with pytest.raises(SettingsError, match=r"keyed hash|another one than then") as later:
+                world.forget(yes=yes)
+            assert "the key" in later.value.allowed
+            assert "when they were erased" in later.value.allowed
+            assert "openssl" not in later.value.remedy, "a new key brings the rows back"
+
+
+def test_a_look_needs_no_key_unless_fields_are_hashed_and_is_the_same_look(untouched):
+    with_key = untouched.forget(yes=False)
+    untouched.hash_key = ""
+    without = untouched.forget(yes=False)
+    assert (without.places, without.findings) == (with_key.places, with_key.findings)
+    assert (with_key.by_standing_key, without.by_standing_key) == (True, False)
+    personal = Personal(hash=("id",))
+    serving = untouched.definition.serving.model_copy(update={"personal": personal})
+    hashing = untouched.definition.model_copy(update={"serving": serving})
+    with pytest.raises(SettingsError, match="there is no key to hash it with"):
+        forget(hashing, untouched.settings, parse_selection([f"id={PERSON}"]), confirmed=False, actor="anna")
+    untouched.hash_key = HASH_KEY
+
+
+@pytest.mark.parametrize("key", ["", "a", "another key than any before"])
+def test_a_mistyped_column_or_value_is_said_before_anything_about_the_key(world, key):
+    world.forget("n=2", f"id={PERSON}")
+    world.hash_key = key
+    for words, what in (("idd=x", "no table has a column"), ("n=four", "column 'n' cannot have this value")):
+        with pytest.raises(RequestError, match=what):
+            world.forget(words)
+
+
+def test_a_key_that_can_be_guessed_is_refused_before_the_first_erasure_and_never_shown(untouched):
+    untouched.hash_key = "zz-guess-me-zz"
+    with pytest.raises(SettingsError, match="too short") as refused:
+        untouched.forget(yes=False)
+    untouched.hash_key = HASH_KEY
+    assert "14 characters" in refused.value.found
+    assert "zz-guess" not in str(refused.value)
+
+
+def test_with_erasures_under_a_short_key_an_installation_goes_on(world, monkeypatch):
+    world.hash_key = "short"
+    with monkeypatch.context() as before:
+        before.setattr(standing, "SHORTEST_KEY", 0)
+        world.forget()
+    world.ingest(3)
+    assert world.forget().complete
+
+
+def test_a_model_takes_the_key_that_another_was_erased_with(untouched, world):
+    other = Erasure(
+        model="other",
+        columns=("id",),
+        hashes=("a",),
+        hash_key_id=ErasureHash("a key of long ago, long enough", "other").key_id,
+        actor="bo",
+        reason="",
+        begun_at=datetime.now(UTC),
+    )
+    ErasureStore(world.database_url).begin(other)
+    with pytest.raises(SettingsError, match="another one than then") as refused:
+        world.forget()
+    assert "1 erasure of other" in refused.value.found
 
 
 class TestKeysOfSeveralColumns:
