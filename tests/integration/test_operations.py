@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
+from evergreen.connect import in_process
 from evergreen.connect.in_process import run_dag
+from evergreen.errors import RequestError
 from evergreen.registry import releases
 from integration.night import MODEL
 from released_models import Nowhere, a_bundle
@@ -63,6 +65,22 @@ def test_without_a_challenger_a_pause_fails_and_says_why(world):
     outcome = run_dag(f"{MODEL}.pause_rollout", {"reason": "wait"})
     assert not outcome.succeeded
     assert "no challenger is on trial" in str(outcome.errors[0])
+
+
+def test_a_value_that_the_form_does_not_take_is_explained_in_the_forms_words(world):
+    with pytest.raises(RequestError, match="a run parameter is not allowed") as caught:
+        run("promote", reason="why not", version="v2")
+    assert (caught.value.found, "A registered version" in caught.value.allowed) == ("version='v2'", True)
+    assert "evergreen run promote" not in caught.value.remedy, "there is no such command"
+
+
+def test_a_field_that_the_form_does_not_have_is_refused_by_the_task_itself(world, monkeypatch):
+    """Airflow's API takes it; a run in this process does not get that far."""
+    monkeypatch.setattr(in_process, "require_known", lambda *_: None)
+    outcome = run_dag(f"{MODEL}.rollback", {"reason": "nonsense", "versoin": "1"})
+    assert not outcome.succeeded
+    assert "versoin" in str(outcome.errors[0])
+    assert world.actions() == [("step", "2")]
 
 
 def test_the_sweep_takes_back_a_challenger_whose_training_is_gone(world):

@@ -159,7 +159,7 @@ def _not_allowed(dag: Any, conf: Mapping[str, Any], said: str) -> RequestError:
         "a run parameter is not allowed",
         found=f"{name}={conf[name]!r}" if name else said.partition("\n")[0],
         allowed=dag.params.get_param(name).description if name else "what the DAG's form allows",
-        remedy=f"correct it; `evergreen run {dag.dag_id.rpartition('.')[2]} --help` explains each",
+        remedy="correct it; the DAG's form in Airflow explains each field, for trainings `evergreen run training --help` does",
     )
 
 
