@@ -89,7 +89,7 @@ def hasher_of(settings: Settings, model: str, erasures: Sequence[Erasure]) -> Er
             "what is erased is remembered by a keyed hash, and there is no key to hash it with",
             found=f"EVERGREEN_HASH_KEY is not set, {_counted(erasures)} made with one",
             allowed="the key that was set when they were erased, in every process that takes rows in or ships answers",
-            remedy="set EVERGREEN_HASH_KEY to the key it was erased with and start again what ran without it; no new key will do",
+            remedy="set EVERGREEN_HASH_KEY to the key it was erased with and restart what ran without it; no new key will do",
         )
     hasher = ErasureHash(settings.hash_key, model)
     others = [erasure for erasure in erasures if erasure.hash_key_id != hasher.key_id]
