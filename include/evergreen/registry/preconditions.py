@@ -10,6 +10,8 @@ from evergreen.registry.version_rows import find_version
 from evergreen.registry.vouching import require_decision
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection
 
     from evergreen.registry.decisions import DecisionRecord
@@ -46,13 +48,18 @@ def require_vouched(
     return found, require_decision(record, decision_id=wanted, model=model, bundle_digest=found.bundle_digest)
 
 
-def unregistered(model: str, version: str) -> UndecidedError:
-    """Make the error for a version that nobody registered."""
+def unregistered(model: str, version: str, known: Sequence[str] = ()) -> UndecidedError:
+    """Make the error for a version that nobody registered; `known` names those that somebody did, where they were looked up."""
+    if known:
+        allowed, remedy = f"version {', '.join(known)}", f"see what there is: evergreen releases {model}"
+    else:
+        allowed = "a version written by the `register` stage, with its digest and decision"
+        remedy = f"run the training so that it registers one: evergreen run training {model}"
     return UndecidedError(
         "the version is not one that Evergreen registered",
         found=f"version {version} of {model}",
-        allowed="a version written by the `register` stage, with its digest and decision",
-        remedy=f"run the training so that it registers one: evergreen run training {model}",
+        allowed=allowed,
+        remedy=remedy,
     )
 
 

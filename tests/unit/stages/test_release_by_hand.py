@@ -177,6 +177,10 @@ class TestPromoteByHand:
     def test_needs_a_version_that_was_registered(self, settings, challenger):
         with pytest.raises(UndecidedError, match="not one that Evergreen registered"):
             promote(a_definition(), settings, "why", version="9")
+        registered(settings, challenger)
+        with pytest.raises(UndecidedError) as caught:
+            promote(a_definition(), settings, "why", version="9")
+        assert caught.value.allowed == "version 2, 1"
 
     def test_needs_a_smoke_test_that_went_well(self, settings, challenger):
         registered(settings, challenger)

@@ -66,7 +66,7 @@ def promote(
     wanted = version or (trial.version if trial and is_meant else None)
     found = registry.version(model, wanted) if wanted else None
     if found is None:
-        raise _nothing_to_promote(model, wanted)
+        raise _nothing_to_promote(model, wanted, registry)
     expected = registry.vouch(found).champion_version
     read_bundle(Files.from_settings(settings), found.bundle_uri, found.bundle_digest)
     of_trial = trial if trial is not None and trial.version == found.version else None
@@ -238,7 +238,7 @@ def _require_smoke_test(version: ChampionVersion, settings: Settings) -> None:
         )
 
 
-def _nothing_to_promote(model: str, version: str | None) -> RegistryError:
+def _nothing_to_promote(model: str, version: str | None, registry: ReleaseRegistry) -> RegistryError:
     if version is None:
         return RegistryError(
             "there is nothing to promote",
@@ -246,4 +246,4 @@ def _nothing_to_promote(model: str, version: str | None) -> RegistryError:
             allowed="a challenger on trial, or a registered version with a decision `promote` against the present champion",
             remedy=f"see what there is: evergreen releases {model}; then: evergreen promote {model} --version … --reason …",
         )
-    return unregistered(model, version)
+    return unregistered(model, version, [each.version for each in registry.versions(model)])
