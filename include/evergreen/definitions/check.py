@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from evergreen.definitions.loader import FILE, read_definitions
 from evergreen.definitions.positions import read_document
 from evergreen.definitions.problems import Mistake, nearest, one_of, path_text, spell
+from evergreen.definitions.words import format_duration
 from evergreen.errors import Problem
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def definition_doubts(definition: ModelDefinition) -> Iterator[Problem]:
     """Yield what a sound definition probably does not mean."""
     path = definition.folder / FILE
     document = read_document(str(path), path.read_bytes())
-    doubts = [*_unknown_features(definition), *_unread_tables(definition)]
+    doubts = [*_unknown_features(definition), *_unread_tables(definition), *_unlabelled_holdout(definition)]
     for doubt in doubts:
         line, column = document.value_at(doubt.at)
         yield Problem(str(path), line, column, path_text(doubt.at), doubt.what, doubt.found, doubt.allowed, doubt.hint)
@@ -101,3 +103,17 @@ def _unread_tables(definition: ModelDefinition) -> Iterator[Mistake]:
             yield Mistake(
                 ("data", "tables", name), "a table that nothing reads", found, "one of the two", "leave the table out"
             )
+
+
+def _unlabelled_holdout(definition: ModelDefinition) -> Iterator[Mistake]:
+    """Yield a holdout of which too few days can have their labels: every verdict would be inconclusive."""
+    gate, label = definition.gate, definition.data.tables[definition.data.label.table]
+    least = label.available_after + timedelta(days=gate.min_days)
+    if label.available_at is None and gate.holdout < least:
+        delay = format_duration(label.available_after)
+        yield Mistake(
+            ("gate", "holdout"),
+            f"a holdout of which fewer than {gate.min_days} days (`min_days`) can have their labels",
+            f"{format_duration(gate.holdout)}, and labels that come {delay} after the row",
+            f"at least {format_duration(least)}",
+        )

@@ -75,7 +75,7 @@ class Gate(Section):
     """When a challenger replaces the champion."""
 
     holdout: Duration = timedelta(days=21)
-    """The most recent matured rows, kept from training."""
+    """The last complete days, kept from training; judged on are those of their rows whose labels have arrived."""
     min_rows: int = Field(1000, ge=1)
     """Fewest holdout rows to judge on."""
     min_days: int = Field(10, ge=2)

@@ -48,6 +48,19 @@ def test_a_table_that_nothing_reads(doubts_after, folder):
     assert (doubt.path, doubt.what) == ("data.tables.shops", "a table that nothing reads")
 
 
+@pytest.mark.parametrize(("holdout", "is_doubted"), [("21d", True), ("23d", True), ("24d", False)])
+def test_a_holdout_whose_labels_come_too_late(doubts_after, holdout, is_doubted):
+    doubts = doubts_after("holdout: 35d", f"holdout: {holdout}")
+    assert [doubt.path for doubt in doubts] == ["gate.holdout"] * is_doubted
+    assert all(doubt.allowed == "at least 24d" for doubt in doubts)
+
+
+def test_a_holdout_whose_labels_say_themselves_when_they_come(doubts_after, folder):
+    path = folder / "model.yaml"
+    path.write_text(path.read_text().replace("holdout: 35d", "holdout: 21d"))
+    assert doubts_after("available_after: 14d", "available_at: ordered_at") == ()
+
+
 def test_a_model_that_nobody_explains(folder, tmp_path):
     (folder / "README.md").unlink()
     (doubt,) = check_definitions(tmp_path).doubts

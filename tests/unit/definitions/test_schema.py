@@ -43,7 +43,9 @@ def test_an_editor_sees_mistakes(validator, folder, path, value):
 def test_durations_and_meanings_are_written_as_in_a_definition():
     gate = definition_schema()["$defs"]["Gate"]["properties"]
     assert gate["holdout"]["default"] == "21d"
-    assert gate["holdout"]["description"] == "The most recent matured rows, kept from training."
+    assert gate["holdout"]["description"] == (
+        "The last complete days, kept from training; judged on are those of their rows whose labels have arrived."
+    )
 
 
 def test_an_unchanged_schema_is_not_written(tmp_path):
