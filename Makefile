@@ -78,7 +78,7 @@ images: ## Build the images of Airflow, the gateway and MLflow (ARGS="--build-ar
 images-test: dev ## Build them without an image registry, start the stack and train in it (root, Debian)
 	tests/images/lane.sh $(ARGS)
 
-production-test: dev ## Tell the demo on the stack of docker/compose.yaml without containers, and disturb it (root, Debian, 30 minutes)
+production-test: dev ## Tell the demo on the stack of docker/compose.yaml without containers, and disturb it (root, Debian, an hour)
 	tests/production/lane.sh $(ARGS)
 
 clean: ## Remove what tools have cached; data and environment stay
