@@ -5,6 +5,7 @@ moto has no UpdateEndpoint and no shadow variants; `fill_in` adds them as the AP
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,6 +34,12 @@ def a_plan(rollout: str = "direct", *, trial: dict[str, Any] | None = None, **se
     """Section `release` of a definition."""
     plan: dict[str, Any] = {"target": "sagemaker", "sagemaker": {**SECTION, **section}, "rollout": rollout}
     return plan if trial is None else {**plan, "trial": trial}
+
+
+def airflow_connection(url: str) -> str:
+    """The connection `aws_default` to a server of our own, as a variable of the environment holds it."""
+    extra = {"region_name": REGION, "endpoint_url": url}
+    return json.dumps({"conn_type": "aws", "login": "x", "password": "x", "extra": extra})
 
 
 def client(service: str, url: str) -> Any:

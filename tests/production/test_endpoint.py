@@ -3,23 +3,19 @@
 Between two looks a run waits a minute or more, as it does with AWS: too long for `make test`.
 """
 
-import json
-
 import pytest
 
-from dags.test_sagemaker import have_endpoint_say
+from dags.test_sagemaker import have_endpoint_say, told_here
 from e2e.test_approval import states, wait_for
 from e2e.test_rollout import Trying
-from evergreen.connect.endpoint_answers import _said_here
 from evergreen.definitions import load_definition
 from evergreen.registry.releases import ReleaseRegistry
 from evergreen.results import SmokeTest
-from evergreen.sagemaker.packing import put_package
 from evergreen.settings import PROJECT_ROOT
 from evergreen.tables.smoke_tests import keep_smoke_test
 from moto_server import moto_server
 from released_models import MODEL
-from sagemaker_world import BUCKET, ENDPOINT, a_plan, client, count, fill_in
+from sagemaker_world import BUCKET, ENDPOINT, a_plan, airflow_connection, client, count, fill_in
 from served_model import FREE
 
 DAG_ID = f"{MODEL}.promote"
@@ -36,9 +32,11 @@ class Released(Trying):
         self.aws = aws
         self.settings = self.settings.model_copy(update={"s3_endpoint_url": aws})
         self.sagemaker, self.cloudwatch = client("sagemaker", aws), client("cloudwatch", aws)
-        extra = {"region_name": "us-east-1", "endpoint_url": aws}
-        connection = json.dumps({"conn_type": "aws", "login": "x", "password": "x", "extra": extra})
-        self.environment |= KEYS | {"EVERGREEN_S3_ENDPOINT_URL": aws, "AIRFLOW_CONN_AWS_DEFAULT": connection}
+        self.environment |= KEYS | {"EVERGREEN_S3_ENDPOINT_URL": aws, "AIRFLOW_CONN_AWS_DEFAULT": airflow_connection(aws)}
+
+    @property
+    def definition(self):
+        return load_definition(self.settings.definitions_dir / MODEL)
 
     def ready(self):
         """Train, judge and register a version, and stand for a smoke test that went well; return its number."""
@@ -49,9 +47,7 @@ class Released(Trying):
 
     def answer_as(self, version):
         """Have the endpoint answer as a version does."""
-        definition = load_definition(self.settings.definitions_dir / MODEL)
-        found = ReleaseRegistry(self.settings).version(MODEL, version)
-        have_endpoint_say(self.aws, _said_here(definition, self.settings, put_package(definition, found, self.settings))[1])
+        have_endpoint_say(self.aws, told_here(self, version))
 
     def variants(self):
         """Per variant of the endpoint its weight; nothing where there is no endpoint."""

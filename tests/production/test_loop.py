@@ -1,9 +1,11 @@
 """The loop of the demo on PostgreSQL, Redis, two Celery workers, Ceph's S3 and MLflow with users: what does it decide?"""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from evergreen.registry.decisions import DecisionStore
-from evergreen.registry.nights import NightStore, decision_id
+from evergreen.registry.nights import NightStore
 
 MODEL = "flight_delays"
 LIMIT_SECONDS = 6000
@@ -48,7 +50,7 @@ def test_status_and_replay_read_the_same_stores(told, production, production_set
     assert "champion" in production.evergreen("status", MODEL)
     url = production_settings.database_url
     verdicts = [record.id for record in DecisionStore(url).list(MODEL)]
-    nights = [decision_id(night) for night in NightStore(url).beginning_with("")]
+    nights = [night.decision_id for night in NightStore(url).nights(MODEL, before=datetime.now(UTC), limit=100)]
     assert len(verdicts) >= len(told.outcome.decided["decisions"])
     assert len(nights) >= len(told.outcome.decided["nights"])
     for one in [*verdicts, *nights]:

@@ -93,7 +93,7 @@ def forget(
     known = tuple(store.of_model(definition.name))
     contracts = contracts_of(definition, settings)
     check_selection(selection, contracts)
-    hasher = hasher_to_begin_with(settings, definition, confirmed=confirmed)
+    hasher = hasher_to_begin_with(settings, definition, known, confirmed=confirmed)
     wanted = Erasure(
         model=definition.name,
         columns=selection.columns,

@@ -103,7 +103,9 @@ def hasher_of(settings: Settings, model: str, erasures: Sequence[Erasure]) -> Er
     return hasher
 
 
-def hasher_to_begin_with(settings: Settings, definition: ModelDefinition, *, confirmed: bool) -> ErasureHash:
+def hasher_to_begin_with(
+    settings: Settings, definition: ModelDefinition, own: Sequence[Erasure], *, confirmed: bool
+) -> ErasureHash:
     """Return the hash to look for somebody with and, when it is confirmed, to remember them by.
 
     Nothing is remembered of a mere look. Where nothing was hashed before either, it does without the key.
@@ -111,14 +113,14 @@ def hasher_to_begin_with(settings: Settings, definition: ModelDefinition, *, con
     Args:
         settings: Where the registry is, and the key.
         definition: The model.
+        own: Its erasures so far.
         confirmed: Whether rows are going to be erased.
 
     Raises:
         SettingsError: There is no key, another than earlier erasures were made with, or one that can be guessed.
     """
-    store = ErasureStore(settings.database_url)
     # A process has one key for all models; a model's own erasures decide where those of others were made with another.
-    known = store.of_model(definition.name) or store.of_every_model()
+    known = own or ErasureStore(settings.database_url).of_every_model()
     if not (confirmed or known or settings.hash_key or definition.serving.personal.hash):
         return ErasureHash(secrets.token_hex(SHORTEST_KEY), definition.name)
     if not known and 0 < len(settings.hash_key) < SHORTEST_KEY:

@@ -18,7 +18,7 @@ from evergreen.sagemaker.calls import call, find, is_said_of
 from evergreen.sagemaker.documents import Document, name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from evergreen.definitions.sagemaker import SageMaker
     from evergreen.files import Files
@@ -147,8 +147,10 @@ def request_named(request_of: Any, name: str) -> Document:
         request_of: Attempt, from 1, to `transform_request`.
         name: Name of a job.
     """
-    attempts: list[Document] = [request_of(attempt) for attempt in range(1, _MOST_ATTEMPTS + 1)]
-    return next((one for one in attempts if one["TransformJobName"] == name), attempts[0])
+    # One after the other: each digests all files, and the first is nearly always the one.
+    attempts: Iterator[Document] = map(request_of, range(1, _MOST_ATTEMPTS + 1))
+    found = next((one for one in attempts if one["TransformJobName"] == name), None)
+    return found if found is not None else request_of(1)
 
 
 def require_completed(job: Document, request: Document) -> None:

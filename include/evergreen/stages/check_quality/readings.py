@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evergreen.observation import Finding, Severity
+from evergreen.observation import SEVERITIES, Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 SURE = 3.1
 """Standard normal quantile of one side (99.9 %): a night asks hundreds of questions, and a wrong answer costs a day's rows."""
-_RANK = {Severity.OK: 0, Severity.UNKNOWN: 1, Severity.WARNING: 2, Severity.CRITICAL: 3}
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def summarise(check: str, subject: str, readings: Sequence[Reading]) -> Finding 
     """
     if not readings:
         return None
-    worst = max(readings, key=lambda reading: (_RANK[reading.severity], _excess(reading)))
+    worst = min(readings, key=lambda reading: (SEVERITIES.index(reading.severity), -_excess(reading)))
     faulty = tuple(sorted(reading.day for reading in readings if reading.severity is Severity.CRITICAL))
     more = f"; so on {len(faulty)} days" if len(faulty) > 1 else ""
     return Finding(

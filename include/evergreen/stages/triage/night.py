@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from evergreen.errors import RequestError
 from evergreen.measurement import METRICS, direction
-from evergreen.observation import CheckKind, Severity
+from evergreen.observation import SEVERITIES, CheckKind, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,8 +95,7 @@ class Night:
     def worst(self) -> Severity:
         """The worst severity of all findings; unknown where nothing was looked at."""
         found = {finding.severity for seen in self.observations.values() for finding in seen.findings}
-        order = (Severity.CRITICAL, Severity.WARNING, Severity.UNKNOWN, Severity.OK)
-        return next((severity for severity in order if severity in found), Severity.UNKNOWN)
+        return next((severity for severity in SEVERITIES if severity in found), Severity.UNKNOWN)
 
 
 def _is_past_limit(finding: Finding) -> bool:
